@@ -1,0 +1,19 @@
+//! stylecast paints moving pictures: it repaints every frame of a film in the style of any picture.
+//!
+//! The pixels of each frame are optimised directly against a VGG network (Gatys et al. 2016), and
+//! each frame starts from the previous painted one, so that a few iterations are enough. Nothing is
+//! trained.
+//!
+//! A frame walks one way through the rooms, from a [`source`] through [`stylize`] to a [`sink`];
+//! `docs/ARCHITECTURE.md` shows the house.
+
+pub mod error;
+#[cfg(feature = "video")]
+pub mod ffmpeg;
+pub mod frame;
+pub mod pixels;
+pub mod sink;
+pub mod source;
+pub mod stylize;
+pub mod time;
+pub mod vgg;

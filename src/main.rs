@@ -1,0 +1,3 @@
+//! The `stylecast` command.
+
+fn main() {}
