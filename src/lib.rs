@@ -11,6 +11,7 @@ pub mod error;
 #[cfg(feature = "video")]
 pub mod ffmpeg;
 pub mod frame;
+pub mod kernels;
 pub mod pixels;
 pub mod sink;
 pub mod source;

@@ -1,0 +1,231 @@
+//! 3×3 convolutions, stride 1, zero padding 1, with a ReLU behind them: both directions.
+//!
+//! For such a convolution the gradient with respect to the input is a convolution again, with the
+//! kernels rotated by 180° and input and output channels swapped. One routine serves both.
+
+use super::blocked::{Blocked, LANES, Lane};
+use super::pack::{Direction, Packed};
+use super::target::{Finish, Mask, Target};
+use super::transform::Tile;
+use super::{Cpu, Scratch, direct};
+use crate::error::{Error, Result};
+use std::fmt;
+use std::sync::OnceLock;
+
+/// How a convolution is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Algorithm {
+    /// Winograd F(4×4, 3×3): a quarter of the products. A layer's relative error is about 1e-6.
+    #[default]
+    F4,
+    /// Winograd F(2×2, 3×3): 4/9 of the products, a third of F4's error, less than half the memory.
+    F2,
+    /// All products.
+    Direct,
+}
+
+impl Algorithm {
+    /// Every algorithm, fastest first.
+    pub const ALL: [Self; 3] = [Self::F4, Self::F2, Self::Direct];
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F4 => "f4",
+            Self::F2 => "f2",
+            Self::Direct => "direct",
+        })
+    }
+}
+
+impl std::str::FromStr for Algorithm {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|a| a.to_string() == text.to_ascii_lowercase()).ok_or_else(|| {
+            Error::usage(format!("'{text}' is not a convolution algorithm")).hint("choose f4, f2 or direct")
+        })
+    }
+}
+
+/// A frozen 3×3 convolution with bias, followed by a ReLU.
+#[derive(Debug)]
+pub struct Conv3x3 {
+    weights: Vec<f32>,
+    bias: Vec<Lane>,
+    cin: usize,
+    cout: usize,
+    algorithm: Algorithm,
+    forward: OnceLock<Packed>,
+    backward: OnceLock<Packed>,
+}
+
+impl Conv3x3 {
+    /// From `weights` `[cout, cin, 3, 3]` (as PyTorch stores them: a correlation) and `bias` `[cout]`.
+    ///
+    /// The weights are packed for a direction when it is first used.
+    ///
+    /// # Errors
+    ///
+    /// A model error if there are too few or too many numbers.
+    pub fn new(weights: &[f32], bias: &[f32], cin: usize, cout: usize, algorithm: Algorithm) -> Result<Self> {
+        check_parameters(weights, bias, cin, cout)?;
+        Ok(Self {
+            weights: weights.to_vec(),
+            bias: blocks_of(bias),
+            cin,
+            cout,
+            algorithm,
+            forward: OnceLock::new(),
+            backward: OnceLock::new(),
+        })
+    }
+
+    /// Input channels.
+    pub fn cin(&self) -> usize {
+        self.cin
+    }
+
+    /// Output channels.
+    pub fn cout(&self) -> usize {
+        self.cout
+    }
+
+    /// How it is computed.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// Packs the weights of both directions now, so that the first iteration is as fast as the others.
+    pub fn prepare(&self, cpu: &Cpu) {
+        self.packed(cpu, Direction::Forward);
+        self.packed(cpu, Direction::Backward);
+    }
+
+    /// Bytes of memory held by the weights packed so far.
+    pub fn bytes(&self) -> usize {
+        let packed = [&self.forward, &self.backward].into_iter().filter_map(OnceLock::get);
+        size_of_val(self.weights.as_slice()) + packed.map(Packed::bytes).sum::<usize>()
+    }
+
+    /// `output` = relu(convolution of `input` + bias).
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit: `input` has [`cin`](Self::cin) channels, `output`
+    /// [`cout`](Self::cout), both the same size.
+    pub fn forward(
+        &self,
+        cpu: &Cpu,
+        input: &Blocked,
+        output: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        input.expect("input of the convolution", self.cin, input.size())?;
+        output.expect("output of the convolution", self.cout, input.size())?;
+        let target = Target::new(output, Finish::Activate { bias: &self.bias });
+        self.convolve(cpu, Direction::Forward, input, &target, scratch);
+        Ok(())
+    }
+
+    /// `grad_input` = (adjoint of the convolution applied to `grad` + `tap`), zero where `mask` ≤ 0.
+    ///
+    /// `grad` is the gradient with respect to the convolution's output before this layer's ReLU, so
+    /// already masked. `tap` is a loss' own gradient at the layer below; `mask` that layer's
+    /// activation, whose ReLU is thereby passed as well.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit.
+    pub fn backward(
+        &self,
+        cpu: &Cpu,
+        grad: &Blocked,
+        tap: Option<&Blocked>,
+        mask: Option<&Blocked>,
+        grad_input: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        if let Some(mask) = mask {
+            mask.expect("activation below the convolution", self.cin, grad.size())?;
+        }
+        let mask = mask.map_or(Mask::None, |mask| Mask::Of(mask.lanes()));
+        self.gradient(cpu, grad, tap, mask, grad_input, scratch)
+    }
+
+    /// As [`backward`](Self::backward), where `activation` is the mask and is overwritten by the
+    /// gradient: half the memory, if nothing else needs the activation any more.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit.
+    pub fn backward_in_place(
+        &self,
+        cpu: &Cpu,
+        grad: &Blocked,
+        tap: Option<&Blocked>,
+        activation: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        self.gradient(cpu, grad, tap, Mask::InPlace, activation, scratch)
+    }
+
+    fn gradient(
+        &self,
+        cpu: &Cpu,
+        grad: &Blocked,
+        tap: Option<&Blocked>,
+        mask: Mask<'_>,
+        grad_input: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        grad.expect("gradient above the convolution", self.cout, grad.size())?;
+        grad_input.expect("gradient below the convolution", self.cin, grad.size())?;
+        if let Some(tap) = tap {
+            tap.expect("tap gradient below the convolution", self.cin, grad.size())?;
+        }
+        let finish = Finish::Gradient { tap: tap.map(Blocked::lanes), mask };
+        let target = Target::new(grad_input, finish);
+        self.convolve(cpu, Direction::Backward, grad, &target, scratch);
+        Ok(())
+    }
+
+    fn convolve(
+        &self,
+        cpu: &Cpu,
+        direction: Direction,
+        input: &Blocked,
+        target: &Target<'_>,
+        _scratch: &mut Scratch,
+    ) {
+        let packed = self.packed(cpu, direction);
+        direct::convolve(cpu, packed, input, target);
+    }
+
+    fn packed(&self, cpu: &Cpu, direction: Direction) -> &Packed {
+        let (cell, tile) = match direction {
+            Direction::Forward => (&self.forward, Tile::Taps),
+            Direction::Backward => (&self.backward, Tile::Taps),
+        };
+        cell.get_or_init(|| Packed::new(cpu, &self.weights, (self.cout, self.cin), direction, tile))
+    }
+}
+
+/// Fails unless `weights` and `bias` have the right number of elements.
+pub(super) fn check_parameters(weights: &[f32], bias: &[f32], cin: usize, cout: usize) -> Result<()> {
+    if cin > 0 && cout > 0 && weights.len() == cout * cin * 9 && bias.len() == cout {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "a 3x3 convolution from {cin} to {cout} channels cannot have {} weights and {} biases",
+        weights.len(),
+        bias.len()
+    )))
+}
+
+/// `values` in blocks of 16, the last one filled up with zeros.
+pub(super) fn blocks_of(values: &[f32]) -> Vec<Lane> {
+    let block = |block: &[f32]| Lane(std::array::from_fn(|i| block.get(i).copied().unwrap_or(0.0)));
+    values.chunks(LANES).map(block).collect()
+}

@@ -1,0 +1,209 @@
+//! One vector of 16 numbers, whatever the processor calls it.
+//!
+//! Every kernel is written once, in safe Rust, over the trait [`Simd`]; each level of instructions
+//! implements it in a small file of its own. A value of such a type is the proof that the processor
+//! has the instructions. [`dispatch`] compiles a kernel once per level: [`Simd::run`] enters a function
+//! that has the instructions enabled, and everything below it is inlined there.
+
+use super::blocked::{LANES, Lane};
+use super::level::Level;
+
+/// Arithmetic on 16 numbers at once. Implementors are zero-sized proofs of a [`Level`].
+pub(super) trait Simd: Copy {
+    /// 16 numbers, in one register or several.
+    type V: Copy;
+
+    /// How many tiles (rows of the left factor) [`panel`](super::panel) keeps in registers.
+    const TILES: usize;
+    /// How many vectors of output channels it keeps for each of them.
+    const VECTORS: usize;
+
+    fn load(self, from: &Lane) -> Self::V;
+    fn store(self, v: Self::V, to: &mut Lane);
+    fn splat(self, x: f32) -> Self::V;
+    fn add(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V;
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, a: Self::V) -> Self::V;
+    /// The larger of each pair; `b` where `a` is not a number.
+    fn max(self, a: Self::V, b: Self::V) -> Self::V;
+    fn min(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `a · b + c`, rounded once.
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// `v` where `test` > 0, otherwise 0.
+    fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;
+    /// `v` where `a` = `b`, otherwise `other`.
+    fn where_equal(self, a: Self::V, b: Self::V, v: Self::V, other: Self::V) -> Self::V;
+    /// Runs `kernel` with the instructions enabled.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
+    #[inline(always)]
+    fn zero(self) -> Self::V {
+        self.splat(0.0)
+    }
+}
+
+/// A piece of work that is compiled once per level.
+pub(super) trait Kernel {
+    type Output;
+    /// The work; implementations are `#[inline(always)]`, as is every function they hand `simd` to.
+    fn call<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// Runs `kernel` at `level`; at the portable one if the processor lacks the instructions.
+#[inline]
+pub(super) fn dispatch<K: Kernel>(level: Level, kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    match level {
+        Level::Avx512 => {
+            if let Some(simd) = super::simd_avx512::Avx512::detect() {
+                return simd.run(kernel);
+            }
+        }
+        Level::Avx2 => {
+            if let Some(simd) = super::simd_avx2::Avx2::detect() {
+                return simd.run(kernel);
+            }
+        }
+        Level::Portable => {}
+    }
+    let _ = level;
+    Portable.run(kernel)
+}
+
+/// 16 numbers in an array: correct everywhere, and what Miri can check.
+#[derive(Clone, Copy)]
+pub(super) struct Portable;
+
+#[inline(always)]
+fn zip(a: [f32; LANES], b: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> [f32; LANES] {
+    std::array::from_fn(|i| f(a[i], b[i]))
+}
+
+impl Simd for Portable {
+    type V = [f32; LANES];
+    const TILES: usize = 2;
+    const VECTORS: usize = 1;
+
+    #[inline(always)]
+    fn load(self, from: &Lane) -> Self::V {
+        from.0
+    }
+    #[inline(always)]
+    fn store(self, v: Self::V, to: &mut Lane) {
+        to.0 = v;
+    }
+    #[inline(always)]
+    fn splat(self, x: f32) -> Self::V {
+        [x; LANES]
+    }
+    #[inline(always)]
+    fn add(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a + b)
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a - b)
+    }
+    #[inline(always)]
+    fn mul(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a * b)
+    }
+    #[inline(always)]
+    fn div(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| a / b)
+    }
+    #[inline(always)]
+    fn sqrt(self, a: Self::V) -> Self::V {
+        a.map(f32::sqrt)
+    }
+    #[inline(always)]
+    fn max(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| if a > b { a } else { b })
+    }
+    #[inline(always)]
+    fn min(self, a: Self::V, b: Self::V) -> Self::V {
+        zip(a, b, |a, b| if a < b { a } else { b })
+    }
+    // Rounded twice: without the instruction `f32::mul_add` is a slow library call.
+    #[inline(always)]
+    fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V {
+        std::array::from_fn(|i| a[i] * b[i] + c[i])
+    }
+    #[inline(always)]
+    fn where_positive(self, test: Self::V, v: Self::V) -> Self::V {
+        zip(test, v, |t, v| if t > 0.0 { v } else { 0.0 })
+    }
+    #[inline(always)]
+    fn where_equal(self, a: Self::V, b: Self::V, v: Self::V, other: Self::V) -> Self::V {
+        std::array::from_fn(|i| if a[i] == b[i] { v[i] } else { other[i] })
+    }
+    #[inline(always)]
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.call(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every operation of a level on numbers whose results are known.
+    struct Operations;
+
+    impl Kernel for Operations {
+        type Output = Vec<[f32; LANES]>;
+
+        #[inline(always)]
+        fn call<S: Simd>(self, s: S) -> Self::Output {
+            let a = Lane(std::array::from_fn(|i| i as f32 - 7.0));
+            let b = Lane(std::array::from_fn(|i| if i % 2 == 0 { 2.0 } else { a.0[i] }));
+            let (a, b) = (s.load(&a), s.load(&b));
+            [
+                s.splat(3.0),
+                s.add(a, b),
+                s.sub(a, b),
+                s.mul(a, b),
+                s.div(a, s.splat(4.0)),
+                s.sqrt(s.mul(a, a)),
+                s.max(a, b),
+                s.min(a, b),
+                s.mul_add(a, b, s.splat(0.5)),
+                s.where_positive(a, b),
+                s.where_equal(a, b, s.splat(9.0), s.zero()),
+                s.max(s.splat(f32::NAN), s.zero()),
+            ]
+            .map(|v| {
+                let mut out = Lane::ZERO;
+                s.store(v, &mut out);
+                out.0
+            })
+            .to_vec()
+        }
+    }
+
+    #[test]
+    fn every_level_computes_the_same() {
+        let a: [f32; LANES] = std::array::from_fn(|i| i as f32 - 7.0);
+        let b: [f32; LANES] = std::array::from_fn(|i| if i % 2 == 0 { 2.0 } else { a[i] });
+        let each = |f: &dyn Fn(f32, f32) -> f32| -> [f32; LANES] { std::array::from_fn(|i| f(a[i], b[i])) };
+        let expected = vec![
+            [3.0; LANES],
+            each(&|a, b| a + b),
+            each(&|a, b| a - b),
+            each(&|a, b| a * b),
+            each(&|a, _| a / 4.0),
+            each(&|a, _| a.abs()),
+            each(&f32::max),
+            each(&f32::min),
+            each(&|a, b| a * b + 0.5),
+            each(&|a, b| if a > 0.0 { b } else { 0.0 }),
+            each(&|a, b| if a == b { 9.0 } else { 0.0 }),
+            [0.0; LANES],
+        ];
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            assert_eq!(dispatch(level, Operations), expected, "{level}");
+        }
+    }
+}
