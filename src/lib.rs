@@ -7,12 +7,17 @@
 //! A frame walks one way through the rooms, from a [`source`] through [`stylize`] to a [`sink`];
 //! `docs/ARCHITECTURE.md` shows the house.
 
+pub mod device;
 pub mod error;
 #[cfg(feature = "video")]
 pub mod ffmpeg;
 pub mod frame;
 pub mod kernels;
+pub mod loss;
+mod names;
+pub mod optim;
 pub mod pixels;
+pub mod resize;
 pub mod sink;
 pub mod source;
 pub mod stylize;

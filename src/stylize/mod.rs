@@ -1,8 +1,15 @@
 //! The artist: one frame in, one frame out, and no idea where they come from or go.
+//!
+//! [`Painter`] moves a picture's pixels towards an objective (`loss`) with an optimiser (`optim`);
+//! `warm` decides where it starts, `upsample` enlarges what was painted small.
 
+mod painter;
 mod settings;
+mod upsample;
+mod warm;
 
-pub use settings::{ObjectiveSettings, OptimizerKind, PaintSettings, Pooling, Start};
+pub use painter::{Painter, Step};
+pub use settings::{OptimizerKind, PaintSettings, Start};
 
 use crate::frame::Frame;
 

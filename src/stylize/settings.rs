@@ -3,17 +3,8 @@
 //! Every default is written here once; the command's help quotes them.
 
 use crate::error::{Error, Result};
-use crate::vgg::Layer;
-use std::fmt;
-
-/// How 2×2 windows are reduced between the network's blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Pooling {
-    /// The mean, which Gatys et al. (2016) prefer.
-    Average,
-    /// The maximum, as the network was trained.
-    Max,
-}
+use crate::loss::ObjectiveSettings;
+use crate::names::names;
 
 /// Where the optimisation of a frame starts, once there is a previous painted frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,61 +28,8 @@ pub enum OptimizerKind {
     Lbfgs,
 }
 
-macro_rules! names {
-    ($type:ident, $what:literal, $($variant:ident = $name:literal),+) => {
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Self::$variant => $name),+ })
-            }
-        }
-        impl std::str::FromStr for $type {
-            type Err = Error;
-            fn from_str(text: &str) -> Result<Self> {
-                match text {
-                    $($name => Ok(Self::$variant),)+
-                    _ => Err(Error::usage(format!(concat!("unknown ", $what, " '{}'"), text))
-                        .hint(concat!("choose one of:" $(, " ", $name)+))),
-                }
-            }
-        }
-    };
-}
-
-names!(Pooling, "pooling", Average = "avg", Max = "max");
 names!(Start, "start", Content = "content", Noise = "noise", Previous = "previous", Carried = "carried");
 names!(OptimizerKind, "optimizer", Adam = "adam", Lbfgs = "lbfgs");
-
-/// The objective: which layers, and how much each term weighs. DESIGN of the terms: `loss`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ObjectiveSettings {
-    /// Weight of the relative content loss. Default: 1.
-    pub content_weight: f64,
-    /// Weight of the relative style loss. Default: 3.
-    pub style_weight: f64,
-    /// Weight of the total variation. Default: 0.
-    pub tv_weight: f64,
-    /// Layers of the style loss with their weights, normalised to a sum of 1 where they are used.
-    /// Default: conv1_1, conv2_1, conv3_1, conv4_1, conv5_1, equal.
-    pub style_layers: Vec<(Layer, f64)>,
-    /// Layer of the content loss. Default: conv4_2.
-    pub content_layer: Layer,
-    /// Default: average.
-    pub pooling: Pooling,
-}
-
-impl Default for ObjectiveSettings {
-    fn default() -> Self {
-        let layer = |block, index| Layer::new(block, index).unwrap_or_else(|| unreachable!());
-        Self {
-            content_weight: 1.0,
-            style_weight: 3.0,
-            tv_weight: 0.0,
-            style_layers: (1..=5).map(|block| (layer(block, 1), 1.0)).collect(),
-            content_layer: layer(4, 2),
-            pooling: Pooling::Average,
-        }
-    }
-}
 
 /// How one painter paints.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,5 +68,24 @@ impl Default for PaintSettings {
             style_size: None,
             seed: 0,
         }
+    }
+}
+
+impl PaintSettings {
+    /// Refuses numbers that cannot be meant.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Usage`], naming the setting.
+    pub fn check(&self) -> Result<()> {
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            return Err(Error::usage(format!("the learning rate is {}", self.learning_rate))
+                .hint("give a number above 0; 0.01 to 0.05 are usual"));
+        }
+        for (name, size) in [("paint size", self.paint_size), ("style size", self.style_size)] {
+            if size == Some(0) {
+                return Err(Error::usage(format!("the {name} is 0")).hint("sizes are in pixels, from 16 up"));
+            }
+        }
+        Ok(())
     }
 }

@@ -67,6 +67,19 @@ pub struct Layer {
 }
 
 impl Layer {
+    /// The first convolution of each block, the usual style layers, and the usual content layer.
+    pub const CONV1_1: Self = Self { block: 1, index: 1 };
+    /// See [`Self::CONV1_1`].
+    pub const CONV2_1: Self = Self { block: 2, index: 1 };
+    /// See [`Self::CONV1_1`].
+    pub const CONV3_1: Self = Self { block: 3, index: 1 };
+    /// See [`Self::CONV1_1`].
+    pub const CONV4_1: Self = Self { block: 4, index: 1 };
+    /// See [`Self::CONV1_1`].
+    pub const CONV5_1: Self = Self { block: 5, index: 1 };
+    /// The usual content layer.
+    pub const CONV4_2: Self = Self { block: 4, index: 2 };
+
     /// Block `1..=5` and convolution `1..=4`, or `None` outside of every VGG.
     pub const fn new(block: u8, index: u8) -> Option<Self> {
         let length = match block {

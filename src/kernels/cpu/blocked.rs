@@ -148,6 +148,13 @@ impl Blocked {
         &mut self.data[self.grid.at(block, y + 1, 1)..][..self.size.width]
     }
 
+    /// Makes it another shape in the same memory, which grows only if it must. What is in it afterwards
+    /// is undefined, the border included, until every pixel has been written.
+    pub fn reshape(&mut self, channels: usize, size: Size) {
+        (self.channels, self.size, self.grid) = (channels, size, Grid::new(channels, size));
+        self.data.resize(self.grid.blocks * self.grid.plane(), Lane::ZERO);
+    }
+
     /// Sets every number to zero.
     pub fn clear(&mut self) {
         self.data.fill(Lane::ZERO);

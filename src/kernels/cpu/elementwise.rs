@@ -15,6 +15,26 @@ pub fn squared_distance(_cpu: &Cpu, a: &Blocked, b: &Blocked) -> Result<f64> {
     Ok(pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum())
 }
 
+/// `activation` = `gradient` where `activation` > 0, else 0: the gradient passed back through a ReLU.
+///
+/// # Errors
+///
+/// A model error if the shapes differ.
+pub fn mask_in_place(_cpu: &Cpu, gradient: &Blocked, activation: &mut Blocked) -> Result<()> {
+    gradient.expect("gradient of a ReLU", activation.channels(), activation.size())?;
+    for (a, g) in activation.lanes_mut().iter_mut().zip(gradient.lanes()) {
+        for (a, g) in a.0.iter_mut().zip(g.0) {
+            *a = if *a > 0.0 { g } else { 0.0 };
+        }
+    }
+    Ok(())
+}
+
+/// ‖`a`‖², summed in float64.
+pub fn squared_norm(_cpu: &Cpu, a: &Blocked) -> f64 {
+    a.lanes().iter().flat_map(|a| a.0).map(|a| f64::from(a).powi(2)).sum()
+}
+
 /// `output` += `factor` · (`a` − `b`).
 ///
 /// # Errors

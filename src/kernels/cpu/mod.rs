@@ -31,7 +31,9 @@ mod transform;
 
 pub use blocked::{Blocked, LANES, Lane};
 pub use conv::{Algorithm, Conv3x3};
-pub use elementwise::{AdamStep, adam_step, add_scaled_difference, squared_distance};
+pub use elementwise::{
+    AdamStep, adam_step, add_scaled_difference, mask_in_place, squared_distance, squared_norm,
+};
 pub use first::{FirstConv, Normalization};
 pub use gram::{gram, gram_gradient};
 pub use level::Level;

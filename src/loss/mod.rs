@@ -1,0 +1,18 @@
+//! What is minimised: how far a picture's features are from the source's (content), how far their
+//! Gram matrices are from the style's (style), and how rough it is (total variation).
+//!
+//! One equation, one file. [`Objective`] puts them together for one picture size: value and gradient
+//! with respect to the pixels, on the CPU's engine or on candle's tensors.
+
+mod cpu;
+mod gram;
+mod objective;
+mod settings;
+mod style;
+mod tensor;
+mod tv;
+
+pub use gram::Gram;
+pub use objective::{Losses, Objective, StyleTarget};
+pub use settings::ObjectiveSettings;
+pub use style::StyleTerm;

@@ -1,0 +1,151 @@
+//! The whole objective of one picture: `content_weight · L_content + style_weight · Σ w_l L_l +
+//! tv_weight · L_tv`, its value term by term and its gradient with respect to the pixels.
+
+use super::cpu::CpuObjective;
+use super::tensor::TensorObjective;
+use super::tv::total_variation;
+use super::{Gram, ObjectiveSettings, StyleTerm};
+use crate::error::{Error, Result};
+use crate::pixels::Pixels;
+use crate::vgg::{Layer, Network};
+
+/// The terms of the objective for one picture, unweighted, and their weighted sum.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Losses {
+    /// `L_content`.
+    pub content: f64,
+    /// `L_l` of every style layer, in the order of the settings.
+    pub style: Vec<(Layer, f64)>,
+    /// `L_tv`.
+    pub tv: f64,
+    /// `content_weight · L_content + style_weight · Σ w_l L_l + tv_weight · L_tv`, `Σ w_l = 1`.
+    pub total: f64,
+}
+
+/// What a style is to the objective: its Gram matrix at every style layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StyleTarget(Vec<(Layer, Gram)>);
+
+impl StyleTarget {
+    /// The weighted mean of several styles, with weights normalised to a sum of 1. `None` if there
+    /// are none, their layers differ, or the weights do not add up to something positive.
+    pub fn blend(parts: &[(Self, f64)]) -> Option<Self> {
+        let (Self(first), _) = parts.first()?;
+        let blended = first.iter().enumerate().map(|(i, (layer, _))| {
+            let grams: Option<Vec<_>> = parts
+                .iter()
+                .map(|(Self(grams), weight)| {
+                    grams.get(i).filter(|(l, _)| l == layer).map(|(_, g)| (g, *weight))
+                })
+                .collect();
+            Some((*layer, Gram::blend(&grams?)?))
+        });
+        blended.collect::<Option<_>>().map(Self)
+    }
+}
+
+/// The objective on one network, for a style and a content that can be exchanged at any time.
+pub struct Objective {
+    settings: ObjectiveSettings,
+    style: Vec<StyleTerm>,
+    engine: Engine,
+}
+
+enum Engine {
+    Cpu(CpuObjective),
+    Tensor(TensorObjective),
+}
+
+impl Objective {
+    /// An objective without style and content yet, so that every term is 0.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Usage`] for a layer that the network lacks and for weights that are
+    /// negative, not finite, or, over the style layers, add up to 0.
+    pub fn new(network: &Network, settings: ObjectiveSettings) -> Result<Self> {
+        settings.check(network.model())?;
+        let engine = match network {
+            Network::Cpu(network) => Engine::Cpu(CpuObjective::new(network.clone())),
+            Network::Tensor(network) => Engine::Tensor(TensorObjective::new(network.clone())),
+        };
+        Ok(Self { settings, style: Vec::new(), engine })
+    }
+
+    /// The settings it was made with.
+    pub fn settings(&self) -> &ObjectiveSettings {
+        &self.settings
+    }
+
+    /// What `picture` is as a style.
+    ///
+    /// # Errors
+    /// A picture too small for the deepest style layer.
+    pub fn describe_style(&mut self, picture: &Pixels) -> Result<StyleTarget> {
+        let layers: Vec<Layer> = self.settings.style_layers.iter().map(|(layer, _)| *layer).collect();
+        let grams = match &mut self.engine {
+            Engine::Cpu(engine) => engine.grams(picture, &layers)?,
+            Engine::Tensor(engine) => engine.grams(picture, &layers)?,
+        };
+        Ok(StyleTarget(layers.into_iter().zip(grams).collect()))
+    }
+
+    /// Paints towards `style` from now on.
+    pub fn set_style(&mut self, style: StyleTarget) {
+        let sum: f64 = self.settings.style_layers.iter().map(|(_, weight)| weight).sum();
+        let weight = |layer| {
+            self.settings
+                .style_layers
+                .iter()
+                .find(|(l, _)| *l == layer)
+                .map_or(0.0, |(_, weight)| weight / sum)
+        };
+        self.style =
+            style.0.into_iter().map(|(layer, gram)| StyleTerm::new(layer, weight(layer), gram)).collect();
+    }
+
+    /// Keeps the content of `picture` from now on.
+    ///
+    /// # Errors
+    /// A picture too small for the content layer.
+    pub fn set_content(&mut self, picture: &Pixels) -> Result<()> {
+        match &mut self.engine {
+            Engine::Cpu(engine) => engine.set_content(picture, self.settings.content_layer),
+            Engine::Tensor(engine) => engine.set_content(picture, self.settings.content_layer),
+        }
+    }
+
+    /// Every term at `x` and the gradient of the total with respect to it, which replaces what was in
+    /// `gradient`.
+    ///
+    /// # Errors
+    /// A picture too small for the deepest layer, or of another size than the content.
+    pub fn evaluate(&mut self, x: &Pixels, gradient: &mut Pixels) -> Result<Losses> {
+        if gradient.size() != x.size() {
+            *gradient = Pixels::zeros(x.size());
+        }
+        let mut losses = match &mut self.engine {
+            Engine::Cpu(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
+            Engine::Tensor(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
+        };
+        if self.settings.tv_weight > 0.0 {
+            losses.tv = total_variation(x, self.settings.tv_weight, gradient);
+        }
+        let style: f64 =
+            self.style.iter().zip(&losses.style).map(|(term, (_, value))| term.weight() * value).sum();
+        losses.total = self.settings.content_weight * losses.content
+            + self.settings.style_weight * style
+            + self.settings.tv_weight * losses.tv;
+        Ok(losses)
+    }
+}
+
+/// The error for a layer that was checked before and yet is not there.
+pub(super) fn missing(layer: Layer) -> Error {
+    Error::model(format!("the network has no layer {layer}"))
+}
+
+/// The error for content of another size than the picture.
+pub(super) fn other_size() -> Error {
+    Error::input("the content and the picture have different sizes")
+        .hint("scale one of them to the size of the other first")
+}

@@ -1,0 +1,130 @@
+//! The objective on candle's tensors: any device, any float type.
+//!
+//! The features stay on the device; only Gram matrices (small) and pixels travel. The plain reference
+//! for the CPU's engine, and the first way to run on a GPU.
+
+use super::{Gram, Losses, ObjectiveSettings, StyleTerm};
+use crate::error::Result;
+use crate::pixels::Pixels;
+use crate::vgg::{Activations, Layer, TensorNetwork};
+use candle_core::{DType, Tensor};
+use std::sync::Arc;
+
+/// The objective for one content picture on one network. See [`super::Objective`] for the terms.
+pub(super) struct TensorObjective {
+    network: Arc<TensorNetwork>,
+    content: Option<ContentTarget>,
+}
+
+struct ContentTarget {
+    features: Tensor,
+    norm_squared: f64,
+}
+
+impl TensorObjective {
+    /// No content yet.
+    pub(super) fn new(network: Arc<TensorNetwork>) -> Self {
+        Self { network, content: None }
+    }
+
+    /// A picture as `[1, 3, H, W]` on the network's device.
+    fn upload(&self, picture: &Pixels) -> Result<Tensor> {
+        let size = picture.size();
+        let shape = (1, 3, size.height, size.width);
+        Ok(Tensor::from_slice(picture.data(), shape, self.network.device())?
+            .to_dtype(self.network.dtype())?)
+    }
+
+    /// The Gram matrices of a picture at `layers`.
+    ///
+    /// # Errors
+    /// A picture too small for the deepest layer, or a failing device.
+    pub(super) fn grams(&self, picture: &Pixels, layers: &[Layer]) -> Result<Vec<Gram>> {
+        let Some(&deepest) = layers.iter().max() else { return Ok(Vec::new()) };
+        let activations = self.network.forward(&self.upload(picture)?, deepest)?;
+        layers.iter().map(|&layer| download(&gram(self.features(&activations, layer)?)?)).collect()
+    }
+
+    fn features<'a>(&self, activations: &'a Activations, layer: Layer) -> Result<&'a Tensor> {
+        activations.get(layer, self.network.model()).ok_or_else(|| super::objective::missing(layer))
+    }
+
+    /// Takes the features of `picture` at `layer` as the content to keep.
+    ///
+    /// # Errors
+    /// As [`Self::grams`].
+    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer) -> Result<()> {
+        let activations = self.network.forward(&self.upload(picture)?, layer)?;
+        let features = self.features(&activations, layer)?.clone();
+        let norm_squared = scalar(&features.sqr()?.sum_all()?)?.max(f64::MIN_POSITIVE);
+        self.content = Some(ContentTarget { features, norm_squared });
+        Ok(())
+    }
+
+    /// Every term for the picture `x` and the gradient of the weighted sum with respect to it
+    /// (without total variation, which [`super::Objective`] adds).
+    ///
+    /// # Errors
+    /// As [`Self::grams`]; content of another size.
+    pub(super) fn evaluate(
+        &mut self,
+        x: &Pixels,
+        settings: &ObjectiveSettings,
+        style: &[StyleTerm],
+        gradient: &mut Pixels,
+    ) -> Result<Losses> {
+        let mut losses = Losses::default();
+        let Some(deepest) = settings.deepest(style, self.content.is_some()) else { return Ok(losses) };
+        let activations = self.network.forward(&self.upload(x)?, deepest)?;
+        let mut style_values = vec![0.0; style.len()];
+        let back = self.network.backward(&activations, |layer| {
+            let mut tap: Option<Tensor> = None;
+            let features = self.features(&activations, layer)?;
+            if let Some((i, term)) = style.iter().enumerate().find(|(_, term)| term.layer() == layer) {
+                let (_, c, h, w) = features.dims4()?;
+                let gram = download(&gram(features)?)?;
+                let mut k = vec![0.0f32; c * c];
+                style_values[i] =
+                    term.value_and_coefficients(gram.values(), h * w, settings.style_weight, &mut k);
+                let k = Tensor::from_slice(&k, (c, c), features.device())?.to_dtype(features.dtype())?;
+                tap = Some(k.matmul(&features.reshape((c, h * w))?)?.reshape((1, c, h, w))?);
+            }
+            if let Some(content) = self.content.as_ref().filter(|_| layer == settings.content_layer) {
+                if features.dims() != content.features.dims() {
+                    return Err(super::objective::other_size());
+                }
+                let difference = features.sub(&content.features)?;
+                losses.content = scalar(&difference.sqr()?.sum_all()?)? / content.norm_squared;
+                let pull = (difference * (2.0 * settings.content_weight / content.norm_squared))?;
+                tap = Some(match tap {
+                    Some(tap) => tap.add(&pull)?,
+                    None => pull,
+                });
+            }
+            Ok(tap)
+        })?;
+        if let Some(back) = back {
+            let values: Vec<f32> = back.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+            gradient.data_mut().copy_from_slice(&values);
+        }
+        losses.style = style.iter().map(StyleTerm::layer).zip(style_values).collect();
+        Ok(losses)
+    }
+}
+
+/// `F Fᵀ / (H·W)` of features `[1, C, H, W]`.
+fn gram(features: &Tensor) -> Result<Tensor> {
+    let (_, c, h, w) = features.dims4()?;
+    let flat = features.reshape((c, h * w))?;
+    Ok((flat.matmul(&flat.t()?)? / (h * w) as f64)?)
+}
+
+fn download(gram: &Tensor) -> Result<Gram> {
+    let (channels, _) = gram.dims2()?;
+    let values = gram.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+    Ok(Gram::new(channels, values).unwrap_or_else(|| unreachable!("a [C, C] tensor has C² values")))
+}
+
+fn scalar(x: &Tensor) -> Result<f64> {
+    Ok(x.to_dtype(DType::F64)?.to_scalar()?)
+}

@@ -1,0 +1,100 @@
+//! Adam (Kingma & Ba 2015, algorithm 1), followed by clamping to 0..1.
+
+use rayon::prelude::*;
+
+/// Adam with its two moments.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Adam {
+    /// β₁. Default: 0.9.
+    pub beta1: f32,
+    /// β₂. Default: 0.999.
+    pub beta2: f32,
+    /// ε, added to the root. Default: 1e-8.
+    pub epsilon: f32,
+    /// Steps taken, which the correction of the moments' bias depends on.
+    pub steps: u32,
+    /// The running mean of the gradient, one value for each variable.
+    pub first: Vec<f32>,
+    /// The running mean of the squared gradient, one value for each variable.
+    pub second: Vec<f32>,
+}
+
+impl Adam {
+    /// Fresh moments for `len` variables.
+    pub fn new(len: usize) -> Self {
+        let zeros = vec![0.0; len];
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, steps: 0, first: zeros.clone(), second: zeros }
+    }
+
+    /// Forgets everything it has seen.
+    pub fn reset(&mut self) {
+        self.steps = 0;
+        self.first.fill(0.0);
+        self.second.fill(0.0);
+    }
+
+    /// Moves `x` against `gradient`, by about `learning_rate` at most, and clamps it to 0..1. Runs on
+    /// the threads of the pool it is called in. All three lengths must agree with the moments'; what is
+    /// beyond the shortest stays as it is.
+    pub fn step(&mut self, x: &mut [f32], gradient: &[f32], learning_rate: f32) {
+        /// A cache-friendly share; the result does not depend on it.
+        const CHUNK: usize = 16 * 1024;
+        self.steps = self.steps.saturating_add(1);
+        let steps = self.steps.min(1_000_000) as i32;
+        let correction1 = 1.0 / (1.0 - f64::from(self.beta1).powi(steps)) as f32;
+        let correction2 = 1.0 / (1.0 - f64::from(self.beta2).powi(steps)) as f32;
+        let (beta1, beta2, epsilon) = (self.beta1, self.beta2, self.epsilon);
+        x.par_chunks_mut(CHUNK)
+            .zip(gradient.par_chunks(CHUNK))
+            .zip(self.first.par_chunks_mut(CHUNK).zip(self.second.par_chunks_mut(CHUNK)))
+            .for_each(|((x, g), (m, v))| {
+                for (((x, &g), m), v) in x.iter_mut().zip(g).zip(m).zip(v) {
+                    *m = beta1 * *m + (1.0 - beta1) * g;
+                    *v = beta2 * *v + (1.0 - beta2) * g * g;
+                    let step = learning_rate * (*m * correction1) / ((*v * correction2).sqrt() + epsilon);
+                    *x = (*x - step).clamp(0.0, 1.0);
+                }
+            });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_pytorch() {
+        // torch 2.15, float32:
+        //   x = torch.tensor([.5, .5, .2], requires_grad=True); o = torch.optim.Adam([x], lr=.1)
+        //   for t in range(3):
+        //       x.grad = torch.tensor([1., -.01, .3]) * (t + 1); o.step(); print(x.tolist())
+        let expected = [
+            [0.4000000059604645, 0.5999999046325684, 0.10000001639127731],
+            [0.3034818172454834, 0.696518063545227, 0.0034818053245544434],
+            [0.20768170058727264, 0.7923181056976318, -0.09231831878423691],
+        ];
+        let mut x = [0.5f32, 0.5, 0.2];
+        let mut adam = Adam::new(3);
+        for (t, expected) in expected.iter().enumerate() {
+            let g = [1.0, -0.01, 0.3].map(|g: f32| g * (t as f32 + 1.0));
+            adam.step(&mut x, &g, 0.1);
+            for (x, e) in x.iter().zip(expected) {
+                // Ours stays within 0..1.
+                assert!((f64::from(*x) - f64::max(*e, 0.0)).abs() < 1e-5, "{x} {e}");
+            }
+        }
+    }
+
+    #[test]
+    fn stays_in_range_and_finds_a_minimum() {
+        // (x − 0.7)² + (y + 1)²: the minimum within 0..1 is at (0.7, 0).
+        let mut x = [0.0f32, 1.0];
+        let mut adam = Adam::new(2);
+        for _ in 0..2000 {
+            let g = [2.0 * (x[0] - 0.7), 2.0 * (x[1] + 1.0)];
+            adam.step(&mut x, &g, 0.01);
+            assert!(x.iter().all(|x| (0.0..=1.0).contains(x)));
+        }
+        assert!((x[0] - 0.7).abs() < 1e-3 && x[1] == 0.0, "{x:?}");
+    }
+}

@@ -1,0 +1,254 @@
+//! The painter: holds a style and what it remembers of the last frame, and turns frames into painted
+//! ones.
+
+use super::upsample::upsample;
+use super::warm::{Last, start};
+use super::{OptimizerKind, PaintReport, PaintSettings, Painted, Start};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, Size};
+use crate::loss::{Losses, Objective, StyleTarget};
+use crate::optim::{Adam, Lbfgs};
+use crate::pixels::Pixels;
+use crate::resize::{resize_frame, resize_pixels};
+use crate::vgg::Network;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// The smallest longest side of a coarse scale when a still is painted coarse to fine: below, VGG's
+/// fifth block has too few positions to say much.
+const COARSEST: usize = 256;
+
+/// One iteration, as seen from outside.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Iterations done for this picture, from 1.
+    pub iteration: usize,
+    /// Iterations that will be done unless somebody stops it.
+    pub of: usize,
+    /// The size being painted.
+    pub size: Size,
+    /// The losses before this step.
+    pub losses: Losses,
+}
+
+/// A style and how to paint in it, frame after frame.
+pub struct Painter {
+    network: Network,
+    settings: PaintSettings,
+    styles: Vec<(Frame, f64)>,
+    /// The style size that the objective's style was described at.
+    described_at: Option<usize>,
+    objective: Objective,
+    adam: Adam,
+    last: Option<Last>,
+    gradient: Pixels,
+}
+
+impl Painter {
+    /// A painter in the blend of `styles`, each with its weight (any positive scale).
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Usage`] for settings that cannot be (see [`PaintSettings::check`]), for no
+    /// style at all, and for blend weights that are not positive.
+    pub fn new(network: Network, settings: PaintSettings, styles: Vec<(Frame, f64)>) -> Result<Self> {
+        settings.check()?;
+        if styles.is_empty() {
+            return Err(Error::usage("no style is given").hint("add --style PICTURE"));
+        }
+        if let Some((_, weight)) = styles.iter().find(|(_, weight)| !(weight.is_finite() && *weight > 0.0)) {
+            return Err(Error::usage(format!("a style has the weight {weight}"))
+                .hint("weights of blended styles are numbers above 0"));
+        }
+        let objective = Objective::new(&network, settings.objective.clone())?;
+        let nothing = Pixels::zeros(Size::new(1, 1));
+        Ok(Self {
+            network,
+            settings,
+            styles,
+            described_at: None,
+            objective,
+            adam: Adam::new(0),
+            last: None,
+            gradient: nothing,
+        })
+    }
+
+    /// How it paints.
+    pub fn settings(&self) -> &PaintSettings {
+        &self.settings
+    }
+
+    /// The size at which a frame of `size` is painted.
+    pub fn paint_size(&self, size: Size) -> Size {
+        self.settings.paint_size.map_or(size, |longest| size.fit(longest))
+    }
+
+    /// The next frame of a film, started from the one before ([`PaintSettings::start`]). With
+    /// [`PaintSettings::iterations`] 0 frames pass through as they are.
+    ///
+    /// # Errors
+    /// A frame too small for the network, or a failing device.
+    pub fn paint(&mut self, frame: &Frame) -> Result<Painted> {
+        let began = Instant::now();
+        if self.settings.iterations == 0 {
+            return Ok(Painted { frame: frame.clone(), report: PaintReport::default() });
+        }
+        let network = self.network.clone();
+        network.install(|| {
+            let size = self.paint_size(frame.size());
+            let whole = Pixels::from_frame(frame);
+            let source = resize_pixels(&whole, size);
+            let warm = self.last.as_ref().is_some_and(|last| last.painted.size() == size);
+            let iterations = if warm { self.settings.iterations } else { self.settings.first_iterations };
+            let mut x = start(self.settings.start, &source, self.last.as_ref(), self.settings.seed);
+            // Moments belong to the paint they moved: they carry on only where the paint does.
+            if !warm || matches!(self.settings.start, Start::Content | Start::Noise) {
+                self.adam = Adam::new(x.data().len());
+            }
+            let mut report =
+                self.optimise(&source, &mut x, iterations, &mut |_, _| ControlFlow::Continue(()))?;
+            let painted =
+                if size == frame.size() { x.to_frame() } else { upsample(&x, &source, &whole).to_frame() };
+            self.last = Some(Last { source, painted: x });
+            report.seconds = began.elapsed().as_secs_f64();
+            Ok(Painted { frame: painted, report })
+        })
+    }
+
+    /// A picture by itself, coarse to fine: painted small first, then enlarged and painted on, until it
+    /// has its size, [`PaintSettings::first_iterations`] at each scale. Large strokes come out whole, and
+    /// most of the work is done where it is cheap. `on_step` sees every iteration and may stop, which
+    /// keeps what is painted.
+    ///
+    /// # Errors
+    /// As [`Self::paint`].
+    pub fn paint_still(
+        &mut self,
+        frame: &Frame,
+        mut on_step: impl FnMut(Step) -> ControlFlow<()> + Send,
+    ) -> Result<Painted> {
+        let began = Instant::now();
+        let each = self.settings.first_iterations;
+        if each == 0 {
+            return Ok(Painted { frame: frame.clone(), report: PaintReport::default() });
+        }
+        let network = self.network.clone();
+        network.install(|| {
+            let whole = Pixels::from_frame(frame);
+            let scales = scales(self.paint_size(frame.size()));
+            let mut report = PaintReport::default();
+            let mut below: Option<Last> = None;
+            let mut stopped = false;
+            for &size in &scales {
+                let source = resize_pixels(&whole, size);
+                let mut x = match &below {
+                    Some(below) => upsample(&below.painted, &below.source, &source),
+                    None => start(self.settings.start, &source, None, self.settings.seed),
+                };
+                if !stopped {
+                    self.adam = Adam::new(x.data().len());
+                    let done = report.iterations;
+                    let mut see = |iteration: usize, losses: &Losses| {
+                        let (iteration, of) = (done + iteration, each * scales.len());
+                        let flow = on_step(Step { iteration, of, size, losses: losses.clone() });
+                        stopped |= flow.is_break();
+                        flow
+                    };
+                    let scale = self.optimise(&source, &mut x, each, &mut see)?;
+                    report.iterations += scale.iterations;
+                    report.first_loss = report.first_loss.or(scale.first_loss);
+                    report.last_loss = scale.last_loss;
+                }
+                below = Some(Last { source, painted: x });
+            }
+            let painted = match below {
+                Some(last) if last.painted.size() == frame.size() => last.painted.to_frame(),
+                Some(last) => upsample(&last.painted, &last.source, &whole).to_frame(),
+                None => frame.clone(),
+            };
+            report.seconds = began.elapsed().as_secs_f64();
+            Ok(Painted { frame: painted, report })
+        })
+    }
+
+    /// Moves `x` towards the objective of `source`.
+    fn optimise(
+        &mut self,
+        source: &Pixels,
+        x: &mut Pixels,
+        iterations: usize,
+        on_step: &mut dyn FnMut(usize, &Losses) -> ControlFlow<()>,
+    ) -> Result<PaintReport> {
+        self.describe_style(source.size())?;
+        self.objective.set_content(source)?;
+        let mut report = PaintReport::default();
+        let mut see = |losses: &Losses, report: &mut PaintReport| {
+            report.iterations += 1;
+            report.first_loss.get_or_insert(losses.total);
+            report.last_loss = Some(losses.total);
+            on_step(report.iterations, losses)
+        };
+        match self.settings.optimizer {
+            OptimizerKind::Adam => {
+                for _ in 0..iterations {
+                    let losses = self.objective.evaluate(x, &mut self.gradient)?;
+                    let rate = self.settings.learning_rate as f32;
+                    self.adam.step(x.data_mut(), self.gradient.data(), rate);
+                    if see(&losses, &mut report).is_break() {
+                        break;
+                    }
+                }
+            }
+            OptimizerKind::Lbfgs => {
+                let mut lbfgs = Lbfgs::new();
+                let mut point = x.clone();
+                let mut losses = Losses::default();
+                for _ in 0..iterations {
+                    let objective = &mut self.objective;
+                    let buffer = &mut self.gradient;
+                    let step = lbfgs.step(x.data_mut(), |x, gradient| {
+                        point.data_mut().copy_from_slice(x);
+                        losses = objective.evaluate(&point, buffer)?;
+                        report.first_loss.get_or_insert(losses.total);
+                        gradient.copy_from_slice(buffer.data());
+                        Ok::<_, Error>(losses.total)
+                    })?;
+                    if see(&losses, &mut report).is_break() || step.is_break() {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(report)
+    }
+
+    /// Describes the style at the size that goes with painting at `size`.
+    fn describe_style(&mut self, size: Size) -> Result<()> {
+        let longest = self.settings.style_size.unwrap_or(size.longest_side());
+        if self.described_at == Some(longest) {
+            return Ok(());
+        }
+        let mut parts = Vec::new();
+        for (picture, weight) in &self.styles {
+            let scaled = resize_frame(picture, picture.size().with_longest_side(longest));
+            parts.push((self.objective.describe_style(&Pixels::from_frame(&scaled))?, *weight));
+        }
+        if let Some(style) = StyleTarget::blend(&parts) {
+            self.objective.set_style(style);
+        }
+        self.described_at = Some(longest);
+        Ok(())
+    }
+}
+
+/// The sizes from coarse to fine that end at `size`, each twice the one before.
+fn scales(size: Size) -> Vec<Size> {
+    let mut scales = vec![size];
+    let mut longest = size.longest_side() / 2;
+    while longest >= COARSEST {
+        scales.push(size.with_longest_side(longest));
+        longest /= 2;
+    }
+    scales.reverse();
+    scales
+}

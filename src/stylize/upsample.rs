@@ -1,0 +1,150 @@
+//! A picture painted small, enlarged so that it stays painted and gets crisp.
+//!
+//! Painting costs by the pixel; enlarging is nearly free. Plain interpolation would leave edges soft,
+//! and the source knows where they are: where the small painting follows the small source, the
+//! source's finer detail is added in the same proportion (the local linear model of He et al. 2010,
+//! *Guided Image Filtering*, eq. 5, used here on the detail only); where the paint ignores the source,
+//! nothing of the source shows. One step of back-projection (Irani & Peleg 1991) then sharpens the
+//! strokes themselves: the result, shrunk again, is the small painting.
+
+use crate::frame::Size;
+use crate::pixels::Pixels;
+use crate::resize::{resize_linear, resize_pixels};
+use rayon::prelude::*;
+
+/// Pixels to each side of a window in the small picture. Tuned by eye: 2 follows single strokes.
+const RADIUS: usize = 2;
+/// Variance of the source below which its detail counts as noise: (2 %)² of the range. Tuned by eye.
+const EPSILON: f32 = 4e-4;
+/// Detail is passed on at most like this: more would ring where the paint is far more contrasty than
+/// the source. Tuned by eye.
+const STRONGEST: f32 = 1.5;
+
+/// `painted` at the size of `source`, where `small` is the source at the size of `painted`.
+pub(super) fn upsample(painted: &Pixels, small: &Pixels, source: &Pixels) -> Pixels {
+    let size = source.size();
+    if painted.size() == size {
+        return painted.clone();
+    }
+    let follows = following(painted, small);
+    let mut large = resize_pixels(painted, size);
+    let blurred = resize_pixels(small, size);
+    let follows = resize_linear(&follows, size);
+    large
+        .data_mut()
+        .par_iter_mut()
+        .zip(follows.data().par_iter())
+        .zip(source.data().par_iter().zip(blurred.data().par_iter()))
+        .for_each(|((out, follows), (source, blurred))| *out += follows * (source - blurred));
+    back_project(&mut large, painted);
+    large
+}
+
+/// Adds what is missing for `large`, shrunk, to be `painted`.
+fn back_project(large: &mut Pixels, painted: &Pixels) {
+    let mut missing = resize_pixels(large, painted.size());
+    missing
+        .data_mut()
+        .iter_mut()
+        .zip(painted.data())
+        .for_each(|(shrunk, painted)| *shrunk = painted - *shrunk);
+    let missing = resize_pixels(&missing, large.size());
+    large
+        .data_mut()
+        .par_iter_mut()
+        .zip(missing.data().par_iter())
+        .for_each(|(large, missing)| *large = (*large + missing).clamp(0.0, 1.0));
+}
+
+/// How much of the source's contrast the painting takes on around each pixel, channel by channel: the
+/// slope `cov(source, painted) / (var(source) + ε)` of the window, from 0 to [`STRONGEST`].
+fn following(painted: &Pixels, small: &Pixels) -> Pixels {
+    let size = painted.size();
+    let mut slopes = Pixels::zeros(size);
+    let planes = painted.planes().into_iter().zip(small.planes());
+    for ((p, s), slopes) in planes.zip(slopes.data_mut().chunks_exact_mut(size.pixels())) {
+        let product = |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
+        let (mean_p, mean_s) = (box_mean(p, size), box_mean(s, size));
+        let (mean_sp, mean_ss) = (box_mean(&product(s, p), size), box_mean(&product(s, s), size));
+        for (i, slope) in slopes.iter_mut().enumerate() {
+            let covariance = mean_sp[i] - mean_s[i] * mean_p[i];
+            let variance = (mean_ss[i] - mean_s[i] * mean_s[i]).max(0.0);
+            *slope = (covariance / (variance + EPSILON)).clamp(0.0, STRONGEST);
+        }
+    }
+    slopes
+}
+
+/// The mean over the window of `2 · RADIUS + 1` pixels each way around every pixel, cut at the edges.
+fn box_mean(plane: &[f32], size: Size) -> Vec<f32> {
+    let Size { width, height } = size;
+    let mean = |n: usize, i: usize, at: &dyn Fn(usize) -> f32| {
+        let (from, to) = (i.saturating_sub(RADIUS), (i + RADIUS + 1).min(n));
+        (from..to).map(at).sum::<f32>() / (to - from) as f32
+    };
+    let mut rows = vec![0.0; plane.len()];
+    rows.par_chunks_mut(width).zip(plane.par_chunks(width)).for_each(|(out, row)| {
+        out.iter_mut().enumerate().for_each(|(x, out)| *out = mean(width, x, &|x| row[x]));
+    });
+    let mut means = vec![0.0; plane.len()];
+    means.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
+        let (from, to) = (y.saturating_sub(RADIUS), (y + RADIUS + 1).min(height));
+        for row in from..to {
+            out.iter_mut().zip(&rows[row * width..][..width]).for_each(|(out, v)| *out += v);
+        }
+        out.iter_mut().for_each(|out| *out /= (to - from) as f32);
+    });
+    means
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Vertical bars finer than the small picture can hold, on a slow ramp.
+    fn source() -> Pixels {
+        let size = Size::new(96, 64);
+        let mut pixels = Pixels::zeros(size);
+        pixels.for_each_row(|_, _, row| {
+            for (x, value) in row.iter_mut().enumerate() {
+                *value = 0.3 + 0.004 * x as f32 + if x % 16 < 8 { 0.2 } else { 0.0 };
+            }
+        });
+        pixels
+    }
+
+    #[test]
+    fn the_source_painted_onto_itself_comes_back_crisper_than_by_interpolation() {
+        let source = source();
+        let small = resize_pixels(&source, Size::new(36, 24));
+        let error =
+            |p: &Pixels| p.data().iter().zip(source.data()).map(|(a, b)| (a - b).powi(2)).sum::<f32>();
+        let guided = error(&upsample(&small, &small, &source));
+        let plain = error(&resize_pixels(&small, source.size()));
+        assert!(guided < 0.1 * plain, "{guided} {plain}");
+    }
+
+    #[test]
+    fn a_flat_painting_shows_nothing_of_the_source() {
+        let source = source();
+        let small = resize_pixels(&source, Size::new(36, 24));
+        let flat = Pixels::new(small.size(), vec![0.5; small.data().len()]).unwrap();
+        let large = upsample(&flat, &small, &source);
+        assert!(large.data().iter().all(|v| (v - 0.5).abs() < 1e-3));
+    }
+
+    #[test]
+    fn the_result_shrinks_back_to_the_painting() {
+        let source = source();
+        let small = resize_pixels(&source, Size::new(36, 24));
+        let mut painted = small.clone();
+        painted
+            .data_mut()
+            .iter_mut()
+            .enumerate()
+            .for_each(|(i, v)| *v = 0.5 * *v + 0.1 * ((i / 3) % 4) as f32);
+        let again = resize_pixels(&upsample(&painted, &small, &source), small.size());
+        let worst = again.data().iter().zip(painted.data()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 0.06, "{worst}");
+    }
+}

@@ -1,0 +1,71 @@
+//! One network for everyone who does not care what it runs on.
+
+use super::{CpuNetwork, Model, Pooling, TensorNetwork, Weights};
+use crate::device::Device;
+use crate::error::Result;
+use crate::kernels::cpu::{Algorithm, Cpu, Level, Threads};
+use candle_core::DType;
+use std::sync::Arc;
+
+/// A frozen VGG on a device. Cheap to clone: the weights are shared.
+#[derive(Clone)]
+pub enum Network {
+    /// On the CPU's own engine.
+    Cpu(Arc<CpuNetwork>),
+    /// On candle's tensors: a GPU, or the plain reference on the CPU.
+    Tensor(Arc<TensorNetwork>),
+}
+
+/// How the CPU computes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CpuSettings {
+    /// Threads; `None`: all cores there are.
+    pub threads: Option<usize>,
+    /// Instructions; `None`: the best the processor has.
+    pub level: Option<Level>,
+    /// How convolutions are computed.
+    pub algorithm: Algorithm,
+}
+
+impl Network {
+    /// Puts `weights` where they shall run.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Model`] when the device refuses or the processor lacks a forced level.
+    pub fn new(weights: &Weights, pooling: Pooling, device: &Device, settings: CpuSettings) -> Result<Self> {
+        match device {
+            Device::Cpu => {
+                let threads = Threads::new(settings.threads.unwrap_or(0))?;
+                let cpu = Cpu::new(threads, settings.level)?;
+                Ok(Self::Cpu(Arc::new(CpuNetwork::new(weights, pooling, cpu, settings.algorithm)?)))
+            }
+            Device::Tensor(device) => {
+                Ok(Self::Tensor(Arc::new(TensorNetwork::new(weights, pooling, device, DType::F32)?)))
+            }
+        }
+    }
+
+    /// Which network this is.
+    pub fn model(&self) -> Model {
+        match self {
+            Self::Cpu(network) => network.model(),
+            Self::Tensor(network) => network.model(),
+        }
+    }
+
+    /// Threads of the CPU that take part.
+    pub fn threads(&self) -> usize {
+        match self {
+            Self::Cpu(network) => network.cpu().threads().count(),
+            Self::Tensor(_) => 1,
+        }
+    }
+
+    /// Runs `work`, and whatever it does in parallel, on the network's own threads.
+    pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
+        match self {
+            Self::Cpu(network) => network.cpu().install(work),
+            Self::Tensor(_) => work(),
+        }
+    }
+}
