@@ -7,6 +7,7 @@
 //! A frame walks one way through the rooms, from a [`source`] through [`stylize`] to a [`sink`];
 //! `docs/ARCHITECTURE.md` shows the house.
 
+pub mod bench;
 pub mod device;
 pub mod error;
 #[cfg(feature = "video")]

@@ -11,8 +11,9 @@ use crate::kernels::cpu::{
     Blocked, Scratch, Write, add_scaled_difference, gram, gram_gradient, squared_distance, squared_norm,
 };
 use crate::pixels::Pixels;
-use crate::vgg::{CpuNetwork, Layer, Plan};
+use crate::vgg::{CpuNetwork, Layer, Plan, Stage};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The objective for one content picture on one network. See [`super::Objective`] for the terms.
 pub(super) struct CpuObjective {
@@ -32,6 +33,11 @@ struct ContentTarget {
 impl CpuObjective {
     pub(super) fn new(network: Arc<CpuNetwork>) -> Self {
         Self { network, plan: None, content: None, gram: Vec::new(), coefficients: Vec::new() }
+    }
+
+    /// The last pass: what its stages took, and the memory it holds.
+    pub(super) fn last_pass(&self) -> Option<(&[(Stage, Duration)], usize)> {
+        self.plan.as_ref().map(|plan| (plan.timings(), plan.bytes()))
     }
 
     /// The plan for `size` as far as `deepest`, made anew only if there is none that will do.

@@ -7,7 +7,8 @@ use super::tv::total_variation;
 use super::{Gram, ObjectiveSettings, StyleTerm};
 use crate::error::{Error, Result};
 use crate::pixels::Pixels;
-use crate::vgg::{Layer, Network};
+use crate::vgg::{Layer, Network, Stage};
+use std::time::Duration;
 
 /// The terms of the objective for one picture, unweighted, and their weighted sum.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -111,6 +112,15 @@ impl Objective {
         match &mut self.engine {
             Engine::Cpu(engine) => engine.set_content(picture, self.settings.content_layer),
             Engine::Tensor(engine) => engine.set_content(picture, self.settings.content_layer),
+        }
+    }
+
+    /// On the CPU's engine: what each stage of the last evaluation took, and the bytes of memory held
+    /// for it.
+    pub fn last_pass(&self) -> Option<(&[(Stage, Duration)], usize)> {
+        match &self.engine {
+            Engine::Cpu(engine) => engine.last_pass(),
+            Engine::Tensor(_) => None,
         }
     }
 

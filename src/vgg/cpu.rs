@@ -5,6 +5,8 @@ use super::{Layer, Model, Pooling, Weights};
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Scratch, Write, mask_in_place, pool};
+use std::fmt;
+use std::time::{Duration, Instant};
 
 /// A frozen VGG with its kernels packed for the CPU.
 pub struct CpuNetwork {
@@ -56,6 +58,33 @@ impl CpuNetwork {
     }
 }
 
+/// A part of a pass over the network, for measurements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// A convolution with its ReLU.
+    Forward(Layer),
+    /// The pool behind this block.
+    Pool(usize),
+    /// The losses at this layer, values and gradients.
+    Losses(Layer),
+    /// The gradient of a convolution, with the ReLU below it.
+    Backward(Layer),
+    /// The gradient of the pool behind this block.
+    Unpool(usize),
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Forward(layer) => write!(f, "{layer} forward"),
+            Self::Backward(layer) => write!(f, "{layer} backward"),
+            Self::Losses(layer) => write!(f, "{layer} losses"),
+            Self::Pool(block) => write!(f, "pool{block} forward"),
+            Self::Unpool(block) => write!(f, "pool{block} backward"),
+        }
+    }
+}
+
 /// The memory of one pass over pictures of one size, to be used again and again.
 pub struct Plan {
     size: Size,
@@ -66,6 +95,14 @@ pub struct Plan {
     /// The gradient of the losses at one tapped layer.
     tap: Blocked,
     scratch: Scratch,
+    /// What each stage of the last forward and backward pass took.
+    timings: Vec<(Stage, Duration)>,
+}
+
+/// Appends the time since `since` and starts anew.
+fn lap(timings: &mut Vec<(Stage, Duration)>, stage: Stage, since: &mut Instant) {
+    timings.push((stage, since.elapsed()));
+    *since = Instant::now();
 }
 
 impl Plan {
@@ -85,13 +122,8 @@ impl Plan {
             .filter(|pair| pair[0].block() != pair[1].block())
             .map(|pair| Blocked::zeros(pair[0].channels(), at(pair[1])))
             .collect();
-        Ok(Self {
-            size,
-            activations,
-            pooled,
-            tap: Blocked::zeros(1, Size::new(1, 1)),
-            scratch: Scratch::new(),
-        })
+        let tap = Blocked::zeros(1, Size::new(1, 1));
+        Ok(Self { size, activations, pooled, tap, scratch: Scratch::new(), timings: Vec::new() })
     }
 
     /// The size of the pictures it is for.
@@ -102,6 +134,11 @@ impl Plan {
     /// How many convolutions it goes through.
     pub fn depth(&self) -> usize {
         self.activations.len()
+    }
+
+    /// What each stage of the last forward and, if there was one, backward pass took, in order.
+    pub fn timings(&self) -> &[(Stage, Duration)] {
+        &self.timings
     }
 
     /// Bytes of memory it holds.
@@ -116,7 +153,10 @@ impl Plan {
     /// Pixels of another size.
     pub fn forward(&mut self, network: &CpuNetwork, pixels: &[f32], deepest: Layer) -> Result<()> {
         let cpu = &network.cpu;
+        let mut now = Instant::now();
+        self.timings.clear();
         network.first.forward(cpu, pixels, &mut self.activations[0], &mut self.scratch)?;
+        lap(&mut self.timings, Stage::Forward(Layer::CONV1_1), &mut now);
         let layers: Vec<Layer> = network.model.layers().take_while(|layer| *layer <= deepest).collect();
         for (position, pair) in layers.windows(2).enumerate() {
             let (before, after) = self.activations.split_at_mut(position + 1);
@@ -124,9 +164,11 @@ impl Plan {
             if pair[0].block() != pair[1].block() {
                 let pooled = &mut self.pooled[pair[0].block() - 1];
                 pool::forward(cpu, network.pooling, input, pooled)?;
+                lap(&mut self.timings, Stage::Pool(pair[0].block()), &mut now);
                 input = pooled;
             }
             network.rest[position].forward(cpu, input, &mut after[0], &mut self.scratch)?;
+            lap(&mut self.timings, Stage::Forward(pair[1]), &mut now);
         }
         Ok(())
     }
@@ -154,17 +196,19 @@ impl Plan {
     ) -> Result<()> {
         let cpu = &network.cpu;
         let layers: Vec<Layer> = network.model.layers().take_while(|layer| *layer <= deepest).collect();
-        let Self { activations, pooled, tap: buffer, scratch, .. } = self;
+        let Self { activations, pooled, tap: buffer, scratch, timings, .. } = self;
         let mut tap_at = |layer: Layer, features: &Blocked, buffer: &mut Blocked, scratch: &mut Scratch| {
             buffer.reshape(features.channels(), features.size());
             tap(layer, features, buffer, scratch)
         };
+        let mut now = Instant::now();
         let last = layers.len() - 1;
         if tap_at(layers[last], &activations[last], buffer, scratch)? {
             mask_in_place(cpu, buffer, &mut activations[last])?;
         } else {
             activations[last].clear();
         }
+        lap(timings, Stage::Losses(layers[last]), &mut now);
         for position in (1..layers.len()).rev() {
             let (below, above) = (layers[position - 1], layers[position]);
             let (before, after) = activations.split_at_mut(position);
@@ -172,14 +216,21 @@ impl Plan {
             let conv = &network.rest[position - 1];
             if below.block() == above.block() {
                 let tap = tap_at(below, activation, buffer, scratch)?.then_some(&*buffer);
+                lap(timings, Stage::Losses(below), &mut now);
                 conv.backward_in_place(cpu, gradient, tap, activation, scratch)?;
+                lap(timings, Stage::Backward(above), &mut now);
             } else {
                 let pooled = &mut pooled[below.block() - 1];
                 conv.backward(cpu, gradient, None, None, pooled, scratch)?;
+                lap(timings, Stage::Backward(above), &mut now);
                 let tap = tap_at(below, activation, buffer, scratch)?.then_some(&*buffer);
+                lap(timings, Stage::Losses(below), &mut now);
                 pool::backward_in_place(cpu, network.pooling, pooled, tap, activation)?;
+                lap(timings, Stage::Unpool(below.block()), &mut now);
             }
         }
-        network.first.backward(cpu, &activations[0], pixels, Write::Replace, scratch)
+        network.first.backward(cpu, &activations[0], pixels, Write::Replace, scratch)?;
+        lap(timings, Stage::Backward(Layer::CONV1_1), &mut now);
+        Ok(())
     }
 }

@@ -9,6 +9,7 @@
 //! convolutions need besides is a [`Scratch`], which stops growing after the first pass over a network.
 
 mod blocked;
+mod ceiling;
 mod conv;
 mod direct;
 mod elementwise;
@@ -30,6 +31,7 @@ mod threads;
 mod transform;
 
 pub use blocked::{Blocked, LANES, Lane};
+pub use ceiling::peak_flops;
 pub use conv::{Algorithm, Conv3x3};
 pub use elementwise::{
     AdamStep, adam_step, add_scaled_difference, mask_in_place, squared_distance, squared_norm,
