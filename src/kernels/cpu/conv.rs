@@ -6,8 +6,8 @@
 use super::blocked::{Blocked, LANES, Lane};
 use super::pack::{Direction, Packed};
 use super::target::{Finish, Mask, Target};
-use super::transform::Tile;
-use super::{Cpu, Scratch, direct};
+use super::transform::{F2, F4, Tile};
+use super::{Cpu, Scratch, direct, winograd};
 use crate::error::{Error, Result};
 use std::fmt;
 use std::sync::OnceLock;
@@ -197,16 +197,25 @@ impl Conv3x3 {
         direction: Direction,
         input: &Blocked,
         target: &Target<'_>,
-        _scratch: &mut Scratch,
+        scratch: &mut Scratch,
     ) {
         let packed = self.packed(cpu, direction);
-        direct::convolve(cpu, packed, input, target);
+        match self.algorithm {
+            Algorithm::F4 => winograd::convolve::<F4>(cpu, packed, input, target, scratch),
+            Algorithm::F2 => winograd::convolve::<F2>(cpu, packed, input, target, scratch),
+            Algorithm::Direct => direct::convolve(cpu, packed, input, target),
+        }
     }
 
     fn packed(&self, cpu: &Cpu, direction: Direction) -> &Packed {
-        let (cell, tile) = match direction {
-            Direction::Forward => (&self.forward, Tile::Taps),
-            Direction::Backward => (&self.backward, Tile::Taps),
+        let cell = match direction {
+            Direction::Forward => &self.forward,
+            Direction::Backward => &self.backward,
+        };
+        let tile = match self.algorithm {
+            Algorithm::F4 => Tile::F4,
+            Algorithm::F2 => Tile::F2,
+            Algorithm::Direct => Tile::Taps,
         };
         cell.get_or_init(|| Packed::new(cpu, &self.weights, (self.cout, self.cin), direction, tile))
     }

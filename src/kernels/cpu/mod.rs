@@ -18,6 +18,7 @@ mod gram;
 mod level;
 mod pack;
 mod panel;
+mod plan;
 pub mod pool;
 mod scratch;
 mod shared;
@@ -29,6 +30,7 @@ mod simd_avx512;
 mod target;
 mod threads;
 mod transform;
+mod winograd;
 
 pub use blocked::{Blocked, LANES, Lane};
 pub use ceiling::peak_flops;

@@ -1,0 +1,221 @@
+//! Winograd convolutions, a block of tiles at a time.
+//!
+//! Three stages: transform the inputs of a block of tiles, multiply with the transformed weights
+//! (one matrix product per position of a tile), transform the products of a few output channels back
+//! while they are still in cache. Large images are divided among threads by tiles; small ones, whose
+//! few tiles would read all the weights on every thread, by output channels.
+#![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
+
+use super::Cpu;
+use super::blocked::{Blocked, Lane};
+use super::pack::Packed;
+use super::panel::{multiply, pieces, with_rows};
+use super::plan::Plan;
+use super::scratch::{Scratch, with_own};
+use super::shared::Shared;
+use super::simd::{Kernel, Simd, dispatch};
+use super::target::Target;
+use super::transform::Filter;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// `target` = `packed` ∗ `input`, finished by the target.
+pub(super) fn convolve<F: Filter>(
+    cpu: &Cpu,
+    packed: &Packed,
+    input: &Blocked,
+    target: &Target<'_>,
+    scratch: &mut Scratch,
+) {
+    let plan = Plan::new::<F>(cpu, input.size(), input.grid().blocks, packed.panels.len());
+    let (transformed, products) = (plan.transformed_lanes(), plan.product_lanes());
+    let own = if plan.split { products } else { transformed + products };
+    scratch.reserve(cpu, own, if plan.split { transformed } else { 0 });
+    let Scratch { common, own } = scratch;
+    let job = Job::<F> { plan, packed, input, target, filter: PhantomData };
+    if plan.split {
+        let lanes = &mut common[..transformed];
+        let shared = Shared::new(lanes);
+        cpu.threads().for_each(plan.blocks, |block, _| {
+            dispatch(
+                cpu.level(),
+                Analyze { job: &job, tiles: 0..plan.tiles, blocks: block..block + 1, to: &shared },
+            );
+        });
+        let from = &common[..transformed];
+        cpu.threads().for_each(plan.chunks(), |chunk, thread| {
+            with_own(own, thread, |products| {
+                dispatch(cpu.level(), Multiply { job: &job, tiles: 0..plan.tiles, chunk, from, products });
+            });
+        });
+    } else {
+        cpu.threads().for_each(plan.pieces(), |piece, thread| {
+            with_own(own, thread, |memory| {
+                let (from, products) = memory.split_at_mut(transformed);
+                let tiles = plan.piece(piece);
+                let to = Shared::new(&mut *from);
+                let blocks = 0..plan.blocks;
+                dispatch(cpu.level(), Analyze { job: &job, tiles: tiles.clone(), blocks, to: &to });
+                for chunk in 0..plan.chunks() {
+                    let tiles = tiles.clone();
+                    dispatch(cpu.level(), Multiply { job: &job, tiles, chunk, from, products });
+                }
+            });
+        });
+    }
+}
+
+/// What the stages of one convolution share.
+struct Job<'a, F> {
+    plan: Plan,
+    packed: &'a Packed,
+    input: &'a Blocked,
+    target: &'a Target<'a>,
+    filter: PhantomData<F>,
+}
+
+/// The input transform of some tiles and blocks of channels, to `[position][block][tile]`.
+struct Analyze<'a, F> {
+    job: &'a Job<'a, F>,
+    tiles: Range<usize>,
+    blocks: Range<usize>,
+    to: &'a Shared<'a, Lane>,
+}
+
+impl<F: Filter> Kernel for Analyze<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let (plan, grid) = (&self.job.plan, self.job.input.grid());
+        let count = self.tiles.len();
+        let stride = plan.transformed_stride(count);
+        for block in self.blocks {
+            for (t, tile) in self.tiles.clone().enumerate() {
+                let (y, x) = (F::OUTPUTS * (tile / plan.across), F::OUTPUTS * (tile % plan.across));
+                let corner = &self.job.input.lanes()[grid.at(block, y, x)..];
+                let mut half = [[s.zero(); 6]; 6];
+                for j in 0..F::SIDE {
+                    let mut column = [s.zero(); 6];
+                    for i in 0..F::SIDE {
+                        column[i] = s.load(&corner[i * grid.columns + j]);
+                    }
+                    let column = F::input(s, column);
+                    for i in 0..F::SIDE {
+                        half[i][j] = column[i];
+                    }
+                }
+                for i in 0..F::SIDE {
+                    let row = F::input(s, half[i]);
+                    for j in 0..F::SIDE {
+                        let index = (F::SIDE * i + j) * stride + block * count + t;
+                        // SAFETY: tasks have different blocks of channels or different memory.
+                        if let [place] = unsafe { self.to.slice(index, 1) } {
+                            s.store(row[j], place);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The products of some tiles with a chunk of panels of output channels, and their way back to pixels.
+struct Multiply<'a, F> {
+    job: &'a Job<'a, F>,
+    tiles: Range<usize>,
+    chunk: usize,
+    from: &'a [Lane],
+    products: &'a mut [Lane],
+}
+
+impl<F: Filter> Kernel for Multiply<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(mut self, s: S) {
+        let plan = &self.job.plan;
+        let panels = plan.panels_of(self.chunk);
+        for position in 0..F::SIDE * F::SIDE {
+            for (p, panel) in panels.clone().enumerate() {
+                for (first, count) in pieces(self.tiles.len(), S::TILES) {
+                    with_rows!(count, R => {
+                        if R <= S::TILES {
+                            if S::VECTORS == 2 {
+                                self.product::<S, R, 2>(s, position, (p, panel), first, 0);
+                            } else {
+                                self.product::<S, R, 1>(s, position, (p, panel), first, 0);
+                                self.product::<S, R, 1>(s, position, (p, panel), first, 1);
+                            }
+                        }
+                    });
+                }
+            }
+        }
+        for (p, panel) in panels.enumerate() {
+            for n in 0..2 {
+                if 2 * panel + n < self.job.target.grid.blocks {
+                    self.synthesize(s, p, n, 2 * panel + n);
+                }
+            }
+        }
+    }
+}
+
+impl<F: Filter> Multiply<'_, F> {
+    /// `R` tiles from `first` on times `N` blocks of output channels of a panel, at one position.
+    #[inline(always)]
+    fn product<S: Simd, const R: usize, const N: usize>(
+        &mut self,
+        s: S,
+        position: usize,
+        (p, panel): (usize, usize),
+        first: usize,
+        block: usize,
+    ) {
+        let (count, depth) = (self.tiles.len(), self.job.packed.depth);
+        let left = &self.from[position * self.job.plan.transformed_stride(count) + first..];
+        let right = &self.job.packed.panels[panel][position * depth..][..depth];
+        let mut sums = [[s.zero(); N]; R];
+        multiply(s, left, count, right, block, &mut sums);
+        let start = position * self.job.plan.product_stride(count) + (p * count + first) * 2;
+        let (pairs, _) = self.products[start..].as_chunks_mut::<2>();
+        for (pair, sum) in pairs.iter_mut().zip(sums) {
+            for n in 0..N {
+                s.store(sum[n], &mut pair[(block + n) % 2]);
+            }
+        }
+    }
+
+    /// The output transform of all tiles of output block `block`, which is the `n`-th of panel `p` here.
+    #[inline(always)]
+    fn synthesize<S: Simd>(&self, s: S, p: usize, n: usize, block: usize) {
+        let (plan, target) = (&self.job.plan, self.job.target);
+        let (grid, size) = (target.grid, target.size);
+        let count = self.tiles.len();
+        let stride = plan.product_stride(count);
+        for (t, tile) in self.tiles.clone().enumerate() {
+            let from = &self.products[(p * count + t) * 2 + n..];
+            let mut half = [[s.zero(); 6]; 4];
+            for j in 0..F::SIDE {
+                let mut column = [s.zero(); 6];
+                for i in 0..F::SIDE {
+                    column[i] = s.load(&from[(F::SIDE * i + j) * stride]);
+                }
+                let column = F::output(s, column);
+                for i in 0..F::OUTPUTS {
+                    half[i][j] = column[i];
+                }
+            }
+            let (y, x) = (F::OUTPUTS * (tile / plan.across), F::OUTPUTS * (tile % plan.across));
+            for i in 0..F::OUTPUTS.min(size.height - y) {
+                let row = F::output(s, half[i]);
+                for j in 0..F::OUTPUTS.min(size.width - x) {
+                    let index = grid.at(block, y + i + 1, x + j + 1);
+                    // SAFETY: tasks have different tiles or different output blocks.
+                    unsafe { target.put(s, block, index, row[j]) };
+                }
+            }
+        }
+    }
+}
