@@ -18,6 +18,9 @@ use std::time::Instant;
 /// fifth block has too few positions to say much.
 const COARSEST: usize = 256;
 
+/// The smallest side of a style picture: one position of VGG's fifth block.
+const SMALLEST_STYLE: usize = 16;
+
 /// One iteration, as seen from outside.
 #[derive(Debug, Clone)]
 pub struct Step {
@@ -49,7 +52,8 @@ impl Painter {
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Usage`] for settings that cannot be (see [`PaintSettings::check`]), for no
-    /// style at all, and for blend weights that are not positive.
+    /// style at all, and for blend weights that are not positive; [`crate::error::ErrorKind::Input`] for a
+    /// style picture with less than 16 pixels on a side.
     pub fn new(network: Network, settings: PaintSettings, styles: Vec<(Frame, f64)>) -> Result<Self> {
         settings.check()?;
         if styles.is_empty() {
@@ -58,6 +62,15 @@ impl Painter {
         if let Some((_, weight)) = styles.iter().find(|(_, weight)| !(weight.is_finite() && *weight > 0.0)) {
             return Err(Error::usage(format!("a style has the weight {weight}"))
                 .hint("weights of blended styles are numbers above 0"));
+        }
+        if let Some((style, _)) =
+            styles.iter().find(|(style, _)| style.size().shortest_side() < SMALLEST_STYLE)
+        {
+            return Err(Error::input(format!(
+                "a style picture of {} is too small: it needs at least {SMALLEST_STYLE} pixels on each side",
+                style.size()
+            ))
+            .hint("use a larger picture of the style"));
         }
         let objective = Objective::new(&network, settings.objective.clone())?;
         let nothing = Pixels::zeros(Size::new(1, 1));
