@@ -4,6 +4,8 @@
 //! time, and knows nothing of who takes them. Whatever is unusual about its input (an odd size, a
 //! truncated tail) it says in words through [`FrameSource::take_notes`].
 
+pub mod still;
+
 use crate::error::Result;
 use crate::frame::{Frame, FrameIndex, Size};
 use crate::time::{FrameRate, TimeBase, Timestamp};
