@@ -17,6 +17,7 @@ pub mod kernels;
 pub mod loss;
 mod names;
 pub mod optim;
+pub mod numbered;
 pub mod pixels;
 pub mod resize;
 pub mod sink;

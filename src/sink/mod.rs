@@ -4,6 +4,9 @@
 //! [`FrameSink::finish`] has succeeded: it writes beside, verifies, then renames. Dropping a sink
 //! without finishing it removes what it had written.
 
+pub mod place;
+pub mod still;
+
 use crate::error::Result;
 use crate::source::TimedFrame;
 use std::path::PathBuf;
