@@ -19,6 +19,7 @@ pub mod models;
 mod names;
 pub mod numbered;
 pub mod optim;
+pub mod pipeline;
 pub mod pixels;
 pub mod resize;
 pub mod sink;

@@ -1,0 +1,14 @@
+//! From a source through the painter to a sink, on threads.
+//!
+//! [`run_lossless`] is the pipeline for files: nothing is dropped, every frame keeps its time, and
+//! the queues between the stages are bounded, so that memory does not grow with the film. The end of
+//! the film, a wish to stop ([`StopToken`]) and a failure are three different things and never
+//! stand in for one another.
+
+mod lossless;
+mod statistics;
+mod stop;
+
+pub use lossless::{DECODED_QUEUE, Event, Outcome, PAINTED_QUEUE, PaintedFrame, run_lossless};
+pub use statistics::Statistics;
+pub use stop::{StopToken, Wish};
