@@ -8,6 +8,7 @@
 //! `docs/ARCHITECTURE.md` shows the house.
 
 pub mod bench;
+pub mod cli;
 pub mod device;
 pub mod error;
 #[cfg(feature = "video")]

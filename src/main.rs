@@ -1,3 +1,7 @@
-//! The `stylecast` command.
+//! The `stylecast` command: everything it does is in the library's `cli`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    stylecast::cli::main()
+}

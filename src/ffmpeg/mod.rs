@@ -1,6 +1,8 @@
 //! The one hinge to FFmpeg: initialisation, rationals, error text, and the few calls that its Rust
 //! wrapper lacks. Other rooms speak of [`crate::time`] and [`crate::frame`], not of FFmpeg's types.
 
+pub mod about;
+
 use crate::time::{FrameRate, TimeBase};
 use ffmpeg_next as ff;
 use std::sync::OnceLock;

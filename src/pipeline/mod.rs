@@ -5,10 +5,12 @@
 //! the film, a wish to stop ([`StopToken`]) and a failure are three different things and never
 //! stand in for one another.
 
+mod adapt;
 mod lossless;
 mod statistics;
 mod stop;
 
+pub use adapt::{Scaled, Trimmed};
 pub use lossless::{DECODED_QUEUE, Event, Outcome, PAINTED_QUEUE, PaintedFrame, run_lossless};
 pub use statistics::Statistics;
 pub use stop::{StopToken, Wish};

@@ -1,0 +1,93 @@
+//! What was typed, and nothing else: these types touch no file and no device. What it means is
+//! decided in `settings`.
+
+mod media;
+mod paint;
+
+pub(super) use media::{BenchArgs, ImageArgs, LossArgs, OutputArgs, VideoArgs};
+pub(super) use paint::{DeviceArgs, ModelArgs, ObjectiveArgs, PaintArgs};
+
+use crate::vgg::Model;
+use clap::{Args, Parser, Subcommand};
+
+/// Paints moving pictures: repaints every frame of a video in the style of any picture.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stylecast",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 2 wrong use, 3 cannot read, 4 cannot write, 5 model or device, \
+                  130 interrupted (what is painted is kept and plays)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+    #[command(flatten)]
+    pub(super) verbosity: Verbosity,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Paint a video file.
+    Video(Box<VideoArgs>),
+    /// Paint one picture, or one frame of a film.
+    Image(Box<ImageArgs>),
+    /// Print every term of the objective for three pictures.
+    Loss(Box<LossArgs>),
+    /// Measure the seconds that one iteration takes.
+    Bench(Box<BenchArgs>),
+    /// Say what there is to compute and to write films with, and how to get what is missing.
+    Doctor(DoctorArgs),
+    /// Fetch and list network weights.
+    Models {
+        #[command(subcommand)]
+        command: ModelsCommand,
+    },
+    /// Print the completions for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How much is said on stderr.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Verbosity {
+    /// Say nothing but errors.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(super) quiet: bool,
+    /// Say more; twice for details.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+}
+
+/// For programs that read along.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct JsonArgs {
+    /// Print one JSON object per line on stdout, each with a "type".
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// `stylecast doctor`.
+#[derive(Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) json: JsonArgs,
+}
+
+/// `stylecast models …`.
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// Fetch a network's weights from the Hugging Face hub, checked and resumable.
+    Pull {
+        /// Which network: vgg19 (vgg16 is built in).
+        #[arg(value_parser = super::values::parsed::<Model>)]
+        model: Model,
+    },
+    /// List the networks and whether their weights are here.
+    List {
+        #[command(flatten)]
+        json: JsonArgs,
+    },
+}

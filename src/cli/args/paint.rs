@@ -1,0 +1,107 @@
+//! Options about how to paint, shared by the commands. Every default is the library's own.
+
+use crate::cli::values::{self, StyleLayers};
+use crate::device::DeviceChoice;
+use crate::loss::ObjectiveSettings;
+use crate::stylize::{OptimizerKind, PaintSettings, Start};
+use crate::vgg::{Layer, Model, Pooling};
+use clap::Args;
+use std::path::PathBuf;
+
+fn objective() -> ObjectiveSettings {
+    ObjectiveSettings::default()
+}
+
+fn paint() -> PaintSettings {
+    PaintSettings::default()
+}
+
+/// What is minimised.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Objective")]
+pub(crate) struct ObjectiveArgs {
+    /// How much the content counts.
+    #[arg(long, value_name = "W", default_value_t = objective().content_weight, value_parser = values::weight, allow_negative_numbers = true)]
+    pub(crate) content_weight: f64,
+    /// How much the style counts.
+    #[arg(long, value_name = "W", default_value_t = objective().style_weight, value_parser = values::weight, allow_negative_numbers = true)]
+    pub(crate) style_weight: f64,
+    /// How much smoothness counts (total variation).
+    #[arg(long, value_name = "W", default_value_t = objective().tv_weight, value_parser = values::weight, allow_negative_numbers = true)]
+    pub(crate) tv: f64,
+    /// Layers that describe the style, with their weights.
+    #[arg(long, value_name = "LAYER=W,…", default_value_t = StyleLayers(objective().style_layers), value_parser = values::style_layers)]
+    pub(crate) style_layers: StyleLayers,
+    /// Layer that describes the content.
+    #[arg(long, value_name = "LAYER", default_value_t = objective().content_layer, value_parser = values::parsed::<Layer>)]
+    pub(crate) content_layer: Layer,
+    /// How the network shrinks pictures: avg or max.
+    #[arg(long, value_name = "KIND", default_value_t = objective().pooling, value_parser = values::parsed::<Pooling>)]
+    pub(crate) pooling: Pooling,
+}
+
+/// The network.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct ModelArgs {
+    /// Which network: vgg16 or vgg19 (see 'stylecast models pull vgg19') [default: the one of --weights, else vgg16].
+    #[arg(long, value_name = "NAME", value_parser = values::parsed::<Model>)]
+    pub(crate) model: Option<Model>,
+    /// A safetensors file with torchvision's names instead of the built-in weights.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) weights: Option<PathBuf>,
+}
+
+/// What it runs on.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Network")]
+pub(crate) struct DeviceArgs {
+    /// auto, cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::default(), value_parser = values::device)]
+    pub(crate) device: DeviceChoice,
+}
+
+/// How one painter paints.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct PaintArgs {
+    /// The style: a picture, or several with weights, blended (A.jpg=2,B.jpg=1).
+    #[arg(long, value_name = "PICTURE[=W],…")]
+    pub(crate) style: Vec<std::ffi::OsString>,
+    /// Longest side that is written, in pixels [default: the source's own].
+    #[arg(long, value_name = "N", value_parser = values::side, allow_negative_numbers = true)]
+    pub(crate) size: Option<usize>,
+    #[arg(
+        long, value_name = "N", value_parser = values::side, allow_negative_numbers = true,
+        help = format!(
+            "Longest side that is painted; smaller than --size, the result is enlarged with the source's \
+             own detail [default: {} on a CPU, {} on a GPU]",
+            crate::cli::settings::comfortable_cpu(), crate::cli::settings::COMFORTABLE_GPU
+        )
+    )]
+    pub(crate) paint_size: Option<usize>,
+    /// Longest side at which the style is looked at [default: as --paint-size].
+    #[arg(long, value_name = "N", value_parser = values::side, allow_negative_numbers = true)]
+    pub(crate) style_size: Option<usize>,
+    /// Where a frame starts: content, noise, previous (the painted frame before) or carried (the same
+    /// plus what changed in the source).
+    #[arg(long, value_name = "START", default_value_t = paint().start, value_parser = values::parsed::<Start>)]
+    pub(crate) start_from: Start,
+    /// What moves the pixels: adam or lbfgs.
+    #[arg(long, value_name = "KIND", default_value_t = paint().optimizer, value_parser = values::parsed::<OptimizerKind>)]
+    pub(crate) optimizer: OptimizerKind,
+    /// Adam's step, for pixels from 0 to 1.
+    #[arg(long, value_name = "RATE", default_value_t = paint().learning_rate, value_parser = values::positive, allow_negative_numbers = true)]
+    pub(crate) learning_rate: f64,
+    /// Seed of the noise.
+    #[arg(long, value_name = "N", default_value_t = paint().seed)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) objective: ObjectiveArgs,
+    #[command(flatten)]
+    pub(crate) model: ModelArgs,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
+    /// Threads that paint [default: all cores].
+    #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true, help_heading = "Network")]
+    pub(crate) threads: Option<usize>,
+}

@@ -1,0 +1,224 @@
+//! `stylecast doctor`: what there is to compute with and to write films with, and for whatever is
+//! missing the line that gets it.
+
+use super::args::DoctorArgs;
+use super::exit::Exit;
+use super::models::{BUILT_IN_SHA256, built_in};
+use super::report::{Object, Reporter};
+use crate::device::Device;
+use crate::error::Result;
+use crate::kernels::cpu::{Level, Threads};
+use crate::vgg::{Model, Weights};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// Encoders that people ask for, and what each is good for.
+const USUAL_ENCODERS: [(&str, &str); 8] = [
+    ("libx264", "H.264, the default"),
+    ("libx265", "HEVC"),
+    ("libsvtav1", "AV1"),
+    ("libvpx-vp9", "VP9 for webm"),
+    ("prores_ks", "ProRes"),
+    ("ffv1", "lossless"),
+    ("h264_nvenc", "H.264 on an NVIDIA GPU"),
+    ("gif", "animated pictures"),
+];
+
+/// Everything that was found.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Diagnosis {
+    version: &'static str,
+    devices: Vec<DeviceFound>,
+    model: ModelFound,
+    ffmpeg: FfmpegFound,
+    /// What is missing and how to get it.
+    fixes: Vec<Fix>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct DeviceFound {
+    device: &'static str,
+    available: bool,
+    /// Vector instructions in use, of a CPU.
+    simd: Option<String>,
+    threads: Option<usize>,
+    /// Why it is not available.
+    reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ModelFound {
+    model: &'static str,
+    /// Whether usable weights are built in.
+    available: bool,
+    sha256: Option<String>,
+    /// Whether the checksum is the published one.
+    genuine: bool,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct FfmpegFound {
+    available: bool,
+    version: Option<String>,
+    encoders: Vec<EncoderFound>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct EncoderFound {
+    name: &'static str,
+    available: bool,
+    good_for: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct Fix {
+    missing: String,
+    fix: String,
+}
+
+pub(super) fn run(args: &DoctorArgs) -> Result<Exit> {
+    let diagnosis = diagnose();
+    let healthy = diagnosis.model.available;
+    if args.json.json {
+        Reporter::new(true).tell(&Object::Doctor(diagnosis));
+    } else {
+        // A closed stdout has no reader left.
+        let _ = write!(std::io::stdout(), "{}", told(&diagnosis));
+    }
+    Ok(if healthy { Exit::Done } else { Exit::Model })
+}
+
+fn diagnose() -> Diagnosis {
+    let mut fixes = Vec::new();
+    let mut missing = |missing: &str, fix: &str| fixes.push(Fix { missing: missing.into(), fix: fix.into() });
+
+    let why_no_gpu = Device::why_no_gpu();
+    let devices = vec![
+        DeviceFound {
+            device: "cpu",
+            available: true,
+            simd: Some(Level::detect().to_string()),
+            threads: Threads::new(0).ok().map(|threads| threads.count()),
+            reason: None,
+        },
+        DeviceFound {
+            device: "cuda",
+            available: why_no_gpu.is_none(),
+            simd: None,
+            threads: None,
+            reason: why_no_gpu.clone(),
+        },
+    ];
+    if why_no_gpu.is_some() {
+        missing(
+            "a GPU",
+            match cfg!(feature = "cuda") {
+                true => "install NVIDIA's driver; nvidia-smi must list the GPU",
+                false => "with an NVIDIA GPU: cargo install --path . --features cuda",
+            },
+        );
+    }
+
+    let model = model();
+    if !model.available {
+        missing("the weights of VGG-16", "build with the feature embedded-weights, or give --weights FILE");
+    } else if !model.genuine {
+        missing("the published weights", "git checkout models/ and build again");
+    }
+
+    let ffmpeg = ffmpeg();
+    if !ffmpeg.available {
+        missing("video", "build with the feature video (on by default); it needs FFmpeg's development files: sudo apt install libavformat-dev libavfilter-dev libavdevice-dev libswscale-dev libswresample-dev clang pkg-config");
+    } else if ffmpeg.encoders.iter().any(|encoder| encoder.name == "libx264" && !encoder.available) {
+        missing("libx264, the usual encoder", "sudo apt install ffmpeg libavcodec-extra, or choose another --codec");
+    }
+    Diagnosis { version: env!("CARGO_PKG_VERSION"), devices, model, ffmpeg, fixes }
+}
+
+fn model() -> ModelFound {
+    let sha256 = built_in().map(|bytes| {
+        Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+    });
+    let available = built_in().is_some_and(|bytes| Weights::parse(bytes, "built in", Some(Model::Vgg16)).is_ok());
+    let genuine = sha256.as_deref() == Some(BUILT_IN_SHA256);
+    ModelFound { model: Model::Vgg16.name(), available, sha256, genuine }
+}
+
+#[cfg(feature = "video")]
+fn ffmpeg() -> FfmpegFound {
+    use crate::ffmpeg::about;
+    let encoders = USUAL_ENCODERS
+        .map(|(name, good_for)| EncoderFound { name, available: about::has_encoder(name), good_for })
+        .to_vec();
+    FfmpegFound { available: true, version: Some(about::version()), encoders }
+}
+
+#[cfg(not(feature = "video"))]
+fn ffmpeg() -> FfmpegFound {
+    let encoders = USUAL_ENCODERS.map(|(name, good_for)| EncoderFound { name, available: false, good_for }).to_vec();
+    FfmpegFound { available: false, version: None, encoders }
+}
+
+/// The diagnosis for people.
+fn told(found: &Diagnosis) -> String {
+    let mut lines = vec![format!("stylecast {}", found.version), "compute".into()];
+    for device in &found.devices {
+        let detail = match (&device.reason, &device.simd, device.threads) {
+            (Some(reason), ..) => reason.clone(),
+            (None, Some(simd), Some(threads)) => format!("{simd}, {threads} threads"),
+            _ => "ready".into(),
+        };
+        lines.push(row(device.available, device.device, &detail));
+    }
+    lines.push("model".into());
+    let detail = match (&found.model.sha256, found.model.genuine) {
+        (None, _) => "not built in".into(),
+        (Some(sha256), true) => format!("built in, sha256 {sha256}"),
+        (Some(sha256), false) => format!("built in, but sha256 {sha256} is not the published one"),
+    };
+    lines.push(row(found.model.available && found.model.genuine, found.model.model, &detail));
+    lines.push("video".into());
+    let version = found.ffmpeg.version.as_deref().unwrap_or("not built in");
+    lines.push(row(found.ffmpeg.available, "FFmpeg", version));
+    lines.extend(found.ffmpeg.encoders.iter().map(|encoder| row(encoder.available, encoder.name, encoder.good_for)));
+    if !found.fixes.is_empty() {
+        lines.push("what is missing".into());
+        lines.extend(found.fixes.iter().map(|fix| format!("  {}: {}", fix.missing, fix.fix)));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn row(available: bool, name: &str, detail: &str) -> String {
+    format!("  {} {name:<12} {detail}", if available { "yes" } else { "no " })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "embedded-weights")]
+    fn the_built_in_weights_are_the_published_ones() {
+        let model = model();
+        assert!(model.available && model.genuine, "{model:?}");
+    }
+
+    #[test]
+    fn whatever_is_missing_comes_with_the_line_that_gets_it() {
+        let diagnosis = diagnose();
+        let text = told(&diagnosis);
+        for fix in &diagnosis.fixes {
+            assert!(text.contains(&fix.missing) && text.contains(&fix.fix));
+        }
+        for device in diagnosis.devices.iter().filter(|device| !device.available) {
+            assert!(text.contains(device.reason.as_deref().unwrap()));
+            assert!(diagnosis.fixes.iter().any(|fix| fix.missing == "a GPU"));
+        }
+    }
+}

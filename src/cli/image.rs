@@ -1,0 +1,137 @@
+//! `stylecast image`: one picture, or one frame of a film to choose settings by.
+
+use super::args::ImageArgs;
+use super::exit::Exit;
+use super::forecast::clock;
+use super::media::Part;
+use super::painter::{self, Place};
+use super::report::{self, FrameDone, Object, Reporter, Start, Summary};
+use super::screen::Screen;
+use super::{interrupt, media, settings, styles};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::pipeline::{StopToken, Wish};
+use crate::resize::resize_frame;
+use crate::sink::Ending;
+use crate::stylize::{Painted, Step};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::Instant;
+
+pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
+    let begun = Instant::now();
+    if settings::is_stdout(&args.output) {
+        return Err(Error::usage("a picture cannot be written to a pipe").hint("name a file, for example -o painted.png"));
+    }
+    let passes_through = args.iterations == 0;
+    let paint = settings::paint(&args.paint, args.iterations, args.iterations)?;
+    let style_files = match args.paint.style.as_slice() {
+        [] if passes_through => Vec::new(),
+        values => styles::one_painter(values)?,
+    };
+    let styles: Vec<&Path> = style_files.iter().map(|file| file.path.as_path()).collect();
+    let inputs = [styles.as_slice(), &[args.input.as_path()]].concat();
+    settings::keep_inputs(&args.output, inputs.iter().copied())?;
+    media::check_picture_output(&args.output, args.overwrite, &inputs)?;
+
+    let frame = read(args)?;
+    let size = settings::written(frame.size(), args.paint.size);
+    let frame = if size == frame.size() { frame } else { resize_frame(&frame, size) };
+    let styles = painter::read_styles(&style_files)?;
+    let decode_seconds = begun.elapsed().as_secs_f64();
+
+    let place = Place { device: args.paint.device.device, threads: args.paint.threads };
+    let mut studio = match passes_through {
+        true => None,
+        false => Some(painter::studio(paint, &args.paint.model, place, styles)?),
+    };
+    let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
+    let reporter = Reporter::new(args.json.json);
+    reporter.tell(&Object::Start(Start {
+        input: args.input.clone(),
+        output: args.output.clone(),
+        width: size.width,
+        height: size.height,
+        paint_width: painted.width,
+        paint_height: painted.height,
+        frames: Some(1),
+        frame_rate: None,
+        device: studio.as_ref().map(|studio| studio.device.clone()),
+        threads: studio.as_ref().map(|studio| studio.threads),
+    }));
+
+    let stop = StopToken::new();
+    interrupt::listen(&stop, screen, "stopping: the picture is written as it is");
+    let Painted { frame, report } = match &mut studio {
+        None => Painted { frame, report: Default::default() },
+        Some(studio) => {
+            let bar = screen.draws().then(|| screen.bar(None));
+            let painted = studio.painter.paint_still(&frame, |step| {
+                if let Some(bar) = &bar {
+                    bar.set_message(status(&step, begun));
+                }
+                match stop.wish() {
+                    Wish::Continue => ControlFlow::Continue(()),
+                    Wish::Finish | Wish::Abandon => ControlFlow::Break(()),
+                }
+            });
+            bar.inspect(|bar| bar.finish_and_clear());
+            painted?
+        }
+    };
+    if stop.wish() == Wish::Abandon {
+        return Ok(Exit::Interrupted);
+    }
+    reporter.tell(&Object::Frame(FrameDone {
+        index: 0,
+        time: args.at.map_or(0.0, |at| at.seconds()),
+        iterations: report.iterations,
+        first_loss: report.first_loss,
+        last_loss: report.last_loss,
+        seconds: report.seconds,
+    }));
+
+    let encoding = Instant::now();
+    media::write_picture(&args.output, &frame, args.overwrite, &inputs)?;
+    let stopped = stop.wish() != Wish::Continue;
+    let ending = if stopped { Ending::Interrupted } else { Ending::Complete };
+    reporter.tell(&Object::Summary(Summary {
+        ending: report::ending(ending),
+        frames: 1,
+        seconds: begun.elapsed().as_secs_f64(),
+        decode_seconds,
+        paint_seconds: report.seconds,
+        encode_seconds: encoding.elapsed().as_secs_f64(),
+        iterations: report.iterations as u64,
+        first_loss: report.first_loss,
+        last_loss: report.last_loss,
+        output: Some(args.output.clone()),
+        notes: Vec::new(),
+    }));
+    let taken = clock(begun.elapsed().as_secs_f64());
+    let name = args.output.display();
+    screen.line(&match ending {
+        Ending::Complete => format!("stylecast: {name}: {size} in {taken}"),
+        Ending::Interrupted => format!("stylecast: stopped; {name} is what was painted in {taken}"),
+    });
+    Ok(if stopped { Exit::Interrupted } else { Exit::Done })
+}
+
+/// The picture, or the frame of the film that is shown at the given time.
+fn read(args: &ImageArgs) -> Result<Frame> {
+    let Some(at) = args.at else {
+        return media::read_picture(&args.input);
+    };
+    let mut film = media::open_film(&args.input, Part { start: Some(at), duration: None })?;
+    match film.next_frame()? {
+        Some(timed) => Ok(timed.frame),
+        None => Err(Error::input(format!("{} has no frame at {} s", args.input.display(), at.seconds()))
+            .hint("choose an earlier --at")),
+    }
+}
+
+fn status(step: &Step, begun: Instant) -> String {
+    let done = step.iteration as f64 / step.of.max(1) as f64;
+    let taken = begun.elapsed().as_secs_f64();
+    format!("iteration {}/{} at {}, {:.0} %, {}, loss {:.4}", step.iteration, step.of, step.size, 100.0 * done, clock(taken), step.losses.total)
+}

@@ -1,0 +1,102 @@
+//! `stylecast loss`: every term of the objective for any three pictures, so that anyone can check the
+//! numbers that stylecast prints.
+
+use super::args::LossArgs;
+use super::exit::Exit;
+use super::painter::{self, Place};
+use super::report::{LossReport, Object, Reporter};
+use super::{media, settings, styles};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, Size};
+use crate::loss::{Losses, Objective, ObjectiveSettings, StyleTarget};
+use crate::pixels::Pixels;
+use crate::resize::resize_frame;
+use crate::vgg::{Model, Network};
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+pub(super) fn run(args: &LossArgs) -> Result<Exit> {
+    let styles = styles::one_painter(&args.style)?;
+    let model = args.model.model.or(args.model.weights.is_none().then_some(Model::Vgg16));
+    let objective = settings::objective(&args.objective, model)?;
+
+    let scaled = |frame: Frame, longest: Option<usize>| match longest {
+        Some(longest) => resize_frame(&frame, frame.size().with_longest_side(longest)),
+        None => frame,
+    };
+    let content = scaled(media::read_picture(&args.content)?, args.size);
+    let image = scaled(media::read_picture(&args.image)?, args.size);
+    if content.size() != image.size() {
+        return Err(Error::input(format!(
+            "content and image differ in size: {} is {}, {} is {}",
+            args.content.display(),
+            content.size(),
+            args.image.display(),
+            image.size()
+        ))
+        .hint("scale one of them to the size of the other first"));
+    }
+    let styles = painter::read_styles(&styles)?
+        .into_iter()
+        .map(|(style, weight)| (scaled(style, args.style_size), weight))
+        .collect();
+
+    let place = Place { device: args.device.device, threads: args.threads };
+    let (network, _) = painter::network(&painter::weights(&args.model)?, objective.pooling, place)?;
+    let size = image.size();
+    let (losses, gradient_norm) = network.clone().install(|| judge(&network, objective, content, styles, image))?;
+    let report = LossReport {
+        content: losses.content,
+        style: losses.style.iter().map(|(layer, value)| (layer.to_string(), *value)).collect(),
+        tv: losses.tv,
+        total: losses.total,
+        gradient_norm,
+    };
+    if args.json.json {
+        Reporter::new(true).tell(&Object::Loss(report));
+    } else {
+        // A closed stdout has no reader left.
+        let _ = write!(std::io::stdout(), "{}", table(&report, size));
+    }
+    Ok(Exit::Done)
+}
+
+/// Every term, and the L2 norm of the gradient.
+fn judge(
+    network: &Network,
+    settings: ObjectiveSettings,
+    content: Frame,
+    styles: Vec<(Frame, f64)>,
+    image: Frame,
+) -> Result<(Losses, f64)> {
+    let mut objective = Objective::new(network, settings)?;
+    let mut parts = Vec::new();
+    for (style, weight) in styles {
+        parts.push((objective.describe_style(&Pixels::from_frame(&style))?, weight));
+    }
+    if let Some(style) = StyleTarget::blend(&parts) {
+        objective.set_style(style);
+    }
+    objective.set_content(&Pixels::from_frame(&content))?;
+    let mut gradient = Pixels::zeros(image.size());
+    let losses = objective.evaluate(&Pixels::from_frame(&image), &mut gradient)?;
+    let squares: f64 = gradient.data().iter().map(|&value| f64::from(value).powi(2)).sum();
+    Ok((losses, squares.sqrt()))
+}
+
+fn table(report: &LossReport, size: Size) -> String {
+    let mut text = String::new();
+    let mut row = |name: &str, value: f64| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name:<14} {value:>12.6}");
+    };
+    row("content", report.content);
+    for (layer, value) in &report.style {
+        row(&format!("style {layer}"), *value);
+    }
+    row("tv", report.tv);
+    row("total", report.total);
+    row("gradient norm", report.gradient_norm);
+    let _ = writeln!(text, "(image {size}; terms unweighted, total weighted)");
+    text
+}

@@ -1,0 +1,63 @@
+//! The network and the painter that the arguments ask for.
+
+use super::args::ModelArgs;
+use super::styles::StyleFile;
+use super::{media, settings};
+use crate::device::{Device, DeviceChoice};
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::stylize::{PaintSettings, Painter};
+use crate::vgg::{CpuSettings, Model, Network, Pooling, Weights};
+
+/// Where and with how many threads the network runs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) device: DeviceChoice,
+    /// `None`: all cores.
+    pub(super) threads: Option<usize>,
+}
+
+/// The weights that were asked for.
+pub(super) fn weights(args: &ModelArgs) -> Result<Weights> {
+    let Some(path) = &args.weights else {
+        return super::models::weights(args.model.unwrap_or(Model::Vgg16));
+    };
+    let bytes = std::fs::read(path).map_err(|cause| {
+        Error::model(format!("cannot read the weights {}", path.display()))
+            .caused_by(cause)
+            .hint("check the name, or leave --weights away for the built-in VGG-16")
+    })?;
+    Weights::parse(&bytes, &path.display().to_string(), args.model)
+}
+
+/// The network on its device.
+pub(super) fn network(weights: &Weights, pooling: Pooling, place: Place) -> Result<(Network, Device)> {
+    let device = Device::open(place.device)?;
+    let cpu = CpuSettings { threads: place.threads, ..CpuSettings::default() };
+    Ok((Network::new(weights, pooling, &device, cpu)?, device))
+}
+
+/// Reads the pictures of a blend.
+pub(super) fn read_styles(files: &[StyleFile]) -> Result<Vec<(Frame, f64)>> {
+    files.iter().map(|file| Ok((media::read_picture(&file.path)?, file.weight))).collect()
+}
+
+/// A painter, and the device and threads it runs on.
+pub(super) struct Studio {
+    pub(super) painter: Painter,
+    pub(super) device: String,
+    pub(super) threads: usize,
+}
+
+/// Sets up a painter in the blend of `styles`.
+pub(super) fn studio(
+    mut paint: PaintSettings,
+    model: &ModelArgs,
+    place: Place,
+    styles: Vec<(Frame, f64)>,
+) -> Result<Studio> {
+    let (network, device) = network(&weights(model)?, paint.objective.pooling, place)?;
+    paint.paint_size = Some(settings::paint_size(paint.paint_size, &device));
+    let threads = network.threads();
+    Ok(Studio { painter: Painter::new(network, paint, styles)?, device: device.to_string(), threads })
+}

@@ -1,0 +1,148 @@
+//! `stylecast video`: a film in, a painted film out.
+
+use super::args::VideoArgs;
+use super::exit::Exit;
+use super::forecast::clock;
+use super::media::Part;
+use super::painter::{self, Place, Studio};
+use super::progress::{Job, Progress};
+use super::report::{Object, Reporter, Start, Summary};
+use super::screen::Screen;
+use super::{interrupt, media, settings, styles};
+use crate::error::{Error, Result};
+use crate::frame::Size;
+use crate::pipeline::{Outcome, Scaled, StopToken, run_lossless};
+use crate::sink::Ending;
+use crate::source::{SourceInfo, TimedFrame};
+use crate::stylize::{PaintReport, Painted};
+use std::path::Path;
+
+pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
+    // What was typed.
+    let output = &args.output.output;
+    settings::keep_stdout(output, args.json.json)?;
+    if settings::is_stdout(output) && args.output.format.is_none() {
+        return Err(Error::usage("a film written to a pipe has no name that tells its container")
+            .hint("add --format, for example --format matroska"));
+    }
+    let paint = settings::paint(&args.paint, args.iterations, args.first_iterations)?;
+    let passes_through = args.iterations == 0;
+    let style_files = match args.paint.style.as_slice() {
+        [] if passes_through => Vec::new(),
+        values => styles::one_painter(values)?,
+    };
+    let inputs = style_files.iter().map(|file| file.path.as_path()).chain([args.input.as_path()]);
+    settings::keep_inputs(output, inputs)?;
+
+    // What is read, and where it goes.
+    let part = Part { start: args.start, duration: args.duration };
+    let source = media::open_film(&args.input, part)?;
+    let size = settings::written(source.info().size, args.paint.size);
+    let size = if args.paint.size.is_some() { size.even() } else { size };
+    let source = Scaled::to(source, size);
+    let info = source.info().clone();
+    let styles = painter::read_styles(&style_files)?;
+    let sink = media::open_output(&args.output, &args.input, part, &info)?;
+
+    // Who paints.
+    let place = Place { device: args.paint.device.device, threads: args.paint.threads };
+    let mut studio = match passes_through {
+        true => None,
+        false => Some(painter::studio(paint, &args.paint.model, place, styles)?),
+    };
+    let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
+
+    // The run.
+    let reporter = Reporter::new(args.json.json);
+    reporter.tell(&Object::Start(start(args, &info, painted, studio.as_ref())));
+    let stop = StopToken::new();
+    interrupt::listen(&stop, screen, "stopping: the frame in work is finished and what is painted is kept");
+    let job = Job { frames: info.frames, painted, iterations: args.iterations };
+    let mut progress = Progress::new(screen, &reporter, job);
+    let outcome = run_lossless(
+        source,
+        |timed| match &mut studio {
+            Some(studio) => studio.painter.paint(&timed.frame),
+            None => Ok(pass_through(timed)),
+        },
+        sink,
+        &mut |event| progress.see(event),
+        &stop,
+    );
+    drop(progress);
+
+    // What came of it.
+    let outcome = outcome?;
+    reporter.tell(&Object::Summary(Summary::new(&outcome, output)));
+    screen.line(&format!("stylecast: {}", last_words(&outcome, output)));
+    Ok(match outcome.ending {
+        Ending::Complete => Exit::Done,
+        Ending::Interrupted => Exit::Interrupted,
+    })
+}
+
+/// A frame as it came.
+fn pass_through(timed: TimedFrame) -> Painted {
+    Painted { frame: timed.frame, report: PaintReport::default() }
+}
+
+fn start(args: &VideoArgs, info: &SourceInfo, painted: Size, studio: Option<&Studio>) -> Start {
+    Start {
+        input: args.input.clone(),
+        output: args.output.output.clone(),
+        width: info.size.width,
+        height: info.size.height,
+        paint_width: painted.width,
+        paint_height: painted.height,
+        frames: info.frames,
+        frame_rate: Some(info.frame_rate.fps()),
+        device: studio.map(|studio| studio.device.clone()),
+        threads: studio.map(|studio| studio.threads),
+    }
+}
+
+/// What is there now, for people.
+fn last_words(outcome: &Outcome, output: &Path) -> String {
+    let Some(finished) = &outcome.finished else {
+        return format!("stopped; nothing was written to {}", output.display());
+    };
+    let path = finished.path.as_deref().unwrap_or(output);
+    let name = if settings::is_stdout(path) { "the pipe".into() } else { path.display().to_string() };
+    let frames = match finished.frames {
+        1 => "1 frame".to_owned(),
+        n => format!("{n} frames"),
+    };
+    match outcome.ending {
+        Ending::Complete => {
+            let s = outcome.statistics;
+            let fps = finished.frames as f64 / s.seconds.max(1e-9);
+            let fps = if fps < 10.0 { format!("{fps:.2}") } else { format!("{fps:.0}") };
+            format!("{name}: {frames} in {} ({fps} fps)", clock(s.seconds))
+        }
+        Ending::Interrupted => format!("stopped; {name} keeps the {frames} that were painted, and plays"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Statistics;
+    use crate::sink::Finished;
+
+    #[test]
+    fn the_last_words_say_what_exists() {
+        let mut outcome = Outcome {
+            ending: Ending::Complete,
+            finished: Some(Finished { path: None, frames: 132, notes: Vec::new() }),
+            statistics: Statistics { frames: 132, seconds: 660.0, ..Statistics::default() },
+            notes: Vec::new(),
+        };
+        let out = Path::new("out.mp4");
+        assert_eq!(last_words(&outcome, out), "out.mp4: 132 frames in 11:00 (0.20 fps)");
+        assert!(last_words(&outcome, Path::new("-")).starts_with("the pipe: 132 frames"));
+        outcome.ending = Ending::Interrupted;
+        assert_eq!(last_words(&outcome, out), "stopped; out.mp4 keeps the 132 frames that were painted, and plays");
+        outcome.finished = None;
+        assert_eq!(last_words(&outcome, out), "stopped; nothing was written to out.mp4");
+    }
+}
