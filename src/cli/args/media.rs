@@ -16,22 +16,22 @@ pub(crate) struct VideoArgs {
     /// The film, or a numbered sequence of pictures (frames/%05d.png).
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-    #[command(flatten)]
-    pub(crate) paint: PaintArgs,
-    /// Iterations for every frame; 0 passes frames through unpainted.
-    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().iterations, value_parser = values::iterations, allow_negative_numbers = true)]
-    pub(crate) iterations: usize,
-    /// Iterations for the first frame.
-    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_negative_numbers = true)]
-    pub(crate) first_iterations: usize,
     /// Skip everything before this time (seconds or [HH:]MM:SS[.m]).
-    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_negative_numbers = true, help_heading = "Input")]
     pub(crate) start: Option<Timestamp>,
     /// Stop after this long.
-    #[arg(long, value_name = "TIME", value_parser = values::span, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = values::span, allow_negative_numbers = true, help_heading = "Input")]
     pub(crate) duration: Option<Timestamp>,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+    /// Iterations for every frame; 0 passes frames through unpainted.
+    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().iterations, value_parser = values::iterations, allow_negative_numbers = true, help_heading = "Painting")]
+    pub(crate) iterations: usize,
+    /// Iterations for the first frame.
+    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_negative_numbers = true, help_heading = "Painting")]
+    pub(crate) first_iterations: usize,
+    #[command(flatten)]
+    pub(crate) paint: PaintArgs,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
 }
@@ -76,12 +76,12 @@ pub(crate) struct ImageArgs {
     #[arg(short = 'y', long, help_heading = "Output")]
     pub(crate) overwrite: bool,
     /// Take the frame of a film that is shown at this time (seconds or [HH:]MM:SS[.m]).
-    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_negative_numbers = true)]
+    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_negative_numbers = true, help_heading = "Input")]
     pub(crate) at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) paint: PaintArgs,
     /// Iterations at each scale, from coarse to fine; 0 leaves the picture unpainted.
-    #[arg(long, alias = "first-iterations", value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_negative_numbers = true)]
+    #[arg(long, alias = "first-iterations", value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_negative_numbers = true, help_heading = "Painting")]
     pub(crate) iterations: usize,
     #[command(flatten)]
     pub(crate) json: JsonArgs,

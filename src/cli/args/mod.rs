@@ -65,7 +65,7 @@ pub(super) struct Verbosity {
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct JsonArgs {
     /// Print one JSON object per line on stdout, each with a "type".
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     pub(super) json: bool,
 }
 

@@ -63,6 +63,7 @@ pub(crate) struct DeviceArgs {
 
 /// How one painter paints.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Painting")]
 pub(crate) struct PaintArgs {
     /// The style: a picture, or several with weights, blended (A.jpg=2,B.jpg=1).
     #[arg(long, value_name = "PICTURE[=W],…")]
@@ -93,7 +94,7 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "RATE", default_value_t = paint().learning_rate, value_parser = values::positive, allow_negative_numbers = true)]
     pub(crate) learning_rate: f64,
     /// Seed of the noise.
-    #[arg(long, value_name = "N", default_value_t = paint().seed)]
+    #[arg(long, value_name = "N", default_value_t = paint().seed, allow_negative_numbers = true)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
