@@ -130,9 +130,15 @@ fn diagnose() -> Diagnosis {
 
     let ffmpeg = ffmpeg();
     if !ffmpeg.available {
-        missing("video", "build with the feature video (on by default); it needs FFmpeg's development files: sudo apt install libavformat-dev libavfilter-dev libavdevice-dev libswscale-dev libswresample-dev clang pkg-config");
+        missing(
+            "video",
+            "build with the feature video (on by default); it needs FFmpeg's development files: sudo apt install libavformat-dev libavfilter-dev libavdevice-dev libswscale-dev libswresample-dev clang pkg-config",
+        );
     } else if ffmpeg.encoders.iter().any(|encoder| encoder.name == "libx264" && !encoder.available) {
-        missing("libx264, the usual encoder", "sudo apt install ffmpeg libavcodec-extra, or choose another --codec");
+        missing(
+            "libx264, the usual encoder",
+            "sudo apt install ffmpeg libavcodec-extra, or choose another --codec",
+        );
     }
     Diagnosis { version: env!("CARGO_PKG_VERSION"), devices, model, ffmpeg, fixes }
 }
@@ -145,7 +151,8 @@ fn model() -> ModelFound {
             text
         })
     });
-    let available = built_in().is_some_and(|bytes| Weights::parse(bytes, "built in", Some(Model::Vgg16)).is_ok());
+    let available =
+        built_in().is_some_and(|bytes| Weights::parse(bytes, "built in", Some(Model::Vgg16)).is_ok());
     let genuine = sha256.as_deref() == Some(BUILT_IN_SHA256);
     ModelFound { model: Model::Vgg16.name(), available, sha256, genuine }
 }
@@ -161,7 +168,8 @@ fn ffmpeg() -> FfmpegFound {
 
 #[cfg(not(feature = "video"))]
 fn ffmpeg() -> FfmpegFound {
-    let encoders = USUAL_ENCODERS.map(|(name, good_for)| EncoderFound { name, available: false, good_for }).to_vec();
+    let encoders =
+        USUAL_ENCODERS.map(|(name, good_for)| EncoderFound { name, available: false, good_for }).to_vec();
     FfmpegFound { available: false, version: None, encoders }
 }
 
@@ -186,7 +194,9 @@ fn told(found: &Diagnosis) -> String {
     lines.push("video".into());
     let version = found.ffmpeg.version.as_deref().unwrap_or("not built in");
     lines.push(row(found.ffmpeg.available, "FFmpeg", version));
-    lines.extend(found.ffmpeg.encoders.iter().map(|encoder| row(encoder.available, encoder.name, encoder.good_for)));
+    lines.extend(
+        found.ffmpeg.encoders.iter().map(|encoder| row(encoder.available, encoder.name, encoder.good_for)),
+    );
     if !found.fixes.is_empty() {
         lines.push("what is missing".into());
         lines.extend(found.fixes.iter().map(|fix| format!("  {}: {}", fix.missing, fix.fix)));

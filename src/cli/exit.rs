@@ -62,13 +62,9 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_the_library() {
-        for kind in [
-            ErrorKind::Usage,
-            ErrorKind::Input,
-            ErrorKind::Output,
-            ErrorKind::Model,
-            ErrorKind::Disconnected,
-        ] {
+        for kind in
+            [ErrorKind::Usage, ErrorKind::Input, ErrorKind::Output, ErrorKind::Model, ErrorKind::Disconnected]
+        {
             assert_eq!(Exit::from(kind) as u8, kind.exit_code());
         }
     }

@@ -146,7 +146,8 @@ mod tests {
     #[test]
     fn later_frames_are_projected_from_the_seconds_of_an_iteration() {
         // 60 iterations in 30 s are 0.5 s each: 30 + 131 · 10 · 0.5 = 685 s.
-        let forecast = Forecast::new(&first(60, 30.0), 10, 132, Size::new(512, 288), Some(600_000_000)).unwrap();
+        let forecast =
+            Forecast::new(&first(60, 30.0), 10, 132, Size::new(512, 288), Some(600_000_000)).unwrap();
         assert_eq!(forecast.seconds(), 685.0);
         // A quarter of the pixels: 171 s.
         assert_eq!(
@@ -157,7 +158,8 @@ mod tests {
 
     #[test]
     fn short_films_and_small_ones_get_no_advice() {
-        let forecast = |seconds, size| Forecast::new(&first(10, seconds), 10, 2, size, None).unwrap().to_string();
+        let forecast =
+            |seconds, size| Forecast::new(&first(10, seconds), 10, 2, size, None).unwrap().to_string();
         assert_eq!(forecast(4.0, Size::new(512, 288)), "2 frames at 512x288: about 8 seconds");
         assert_eq!(forecast(400.0, Size::new(240, 100)), "2 frames at 240x100: about 13 minutes");
         assert_eq!(Forecast::new(&first(0, 1.0), 0, 100, Size::new(64, 64), None), None);

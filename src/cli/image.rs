@@ -21,7 +21,8 @@ use std::time::Instant;
 pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     let begun = Instant::now();
     if settings::is_stdout(&args.output) {
-        return Err(Error::usage("a picture cannot be written to a pipe").hint("name a file, for example -o painted.png"));
+        return Err(Error::usage("a picture cannot be written to a pipe")
+            .hint("name a file, for example -o painted.png"));
     }
     let passes_through = args.iterations == 0;
     let paint = settings::paint(&args.paint, args.iterations, args.iterations)?;
@@ -133,5 +134,13 @@ fn read(args: &ImageArgs) -> Result<Frame> {
 fn status(step: &Step, begun: Instant) -> String {
     let done = step.iteration as f64 / step.of.max(1) as f64;
     let taken = begun.elapsed().as_secs_f64();
-    format!("iteration {}/{} at {}, {:.0} %, {}, loss {:.4}", step.iteration, step.of, step.size, 100.0 * done, clock(taken), step.losses.total)
+    format!(
+        "iteration {}/{} at {}, {:.0} %, {}, loss {:.4}",
+        step.iteration,
+        step.of,
+        step.size,
+        100.0 * done,
+        clock(taken),
+        step.losses.total
+    )
 }

@@ -44,7 +44,8 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
     let place = Place { device: args.device.device, threads: args.threads };
     let (network, _) = painter::network(&painter::weights(&args.model)?, objective.pooling, place)?;
     let size = image.size();
-    let (losses, gradient_norm) = network.clone().install(|| judge(&network, objective, content, styles, image))?;
+    let (losses, gradient_norm) =
+        network.clone().install(|| judge(&network, objective, content, styles, image))?;
     let report = LossReport {
         content: losses.content,
         style: losses.style.iter().map(|(layer, value)| (layer.to_string(), *value)).collect(),

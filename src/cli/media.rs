@@ -32,7 +32,12 @@ pub(super) fn open_film(path: &Path, _part: Part) -> Result<Box<dyn FrameSource>
 }
 
 /// Where the painted film goes.
-pub(super) fn open_output(args: &OutputArgs, _input: &Path, _part: Part, _info: &SourceInfo) -> Result<Box<dyn FrameSink>> {
+pub(super) fn open_output(
+    args: &OutputArgs,
+    _input: &Path,
+    _part: Part,
+    _info: &SourceInfo,
+) -> Result<Box<dyn FrameSink>> {
     Err(Error::output(format!("{}", args.output.display())))
 }
 

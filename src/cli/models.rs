@@ -23,7 +23,10 @@ pub(super) fn built_in() -> Option<&'static [u8]> {
 pub(super) fn weights(model: Model) -> Result<Weights> {
     match (model, built_in()) {
         (Model::Vgg16, Some(bytes)) => Weights::parse(bytes, "that are built in", Some(model)),
-        _ => Err(Error::model(format!("the weights of {model} are not here")).hint("give a file with --weights")),
+        _ => {
+            Err(Error::model(format!("the weights of {model} are not here"))
+                .hint("give a file with --weights"))
+        }
     }
 }
 

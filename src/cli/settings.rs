@@ -37,8 +37,12 @@ pub(super) fn paint(args: &PaintArgs, iterations: usize, first_iterations: usize
     let model = args.model.model.or(args.model.weights.is_none().then_some(Model::Vgg16));
     let objective = objective(&args.objective, model)?;
     if objective.content_weight == 0.0 && objective.style_weight == 0.0 && objective.tv_weight == 0.0 {
-        return Err(Error::usage("the weights of content, style and smoothness are all 0: there is nothing to paint towards")
-            .hint("leave --style-weight or --content-weight away, or use --iterations 0 to pass frames through"));
+        return Err(Error::usage(
+            "the weights of content, style and smoothness are all 0: there is nothing to paint towards",
+        )
+        .hint(
+            "leave --style-weight or --content-weight away, or use --iterations 0 to pass frames through",
+        ));
     }
     let settings = PaintSettings {
         objective,

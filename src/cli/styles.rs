@@ -99,12 +99,17 @@ mod tests {
     fn commas_and_equals_signs_in_names_of_files_that_exist_are_kept() {
         assert_eq!(read("a=2,b.jpg", &["a=2,b.jpg"]).unwrap(), ["a=2,b.jpg=1"]);
         assert_eq!(read("x=1.jpg=3", &["x=1.jpg"]).unwrap(), ["x=1.jpg=3"]);
-        assert_eq!(read("one, two.jpg=3,c.jpg", &["one, two.jpg", "c.jpg"]).unwrap(), ["one, two.jpg=3", "c.jpg=1"]);
+        assert_eq!(
+            read("one, two.jpg=3,c.jpg", &["one, two.jpg", "c.jpg"]).unwrap(),
+            ["one, two.jpg=3", "c.jpg=1"]
+        );
     }
 
     #[test]
     fn weights_must_be_positive_numbers() {
-        for bad in ["a.jpg=0", "a.jpg=-1", "a.jpg=nan", "a.jpg=inf", "a.jpg=x", "a.jpg=", "=2", "", "a.jpg,,b.jpg"] {
+        for bad in
+            ["a.jpg=0", "a.jpg=-1", "a.jpg=nan", "a.jpg=inf", "a.jpg=x", "a.jpg=", "=2", "", "a.jpg,,b.jpg"]
+        {
             assert!(read(bad, &["a.jpg", "b.jpg"]).is_err(), "{bad}");
         }
     }

@@ -51,11 +51,9 @@ pub(super) fn side(text: &str) -> Result<usize, String> {
 /// How many, at least 1.
 pub(super) fn count(text: &str) -> Result<usize, String> {
     const MOST: usize = 1024;
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|n| (1..=MOST).contains(n))
-        .ok_or_else(|| format!("this must be a whole number from 1 to {MOST}\n  hint: leave it away to use all cores"))
+    text.trim().parse().ok().filter(|n| (1..=MOST).contains(n)).ok_or_else(|| {
+        format!("this must be a whole number from 1 to {MOST}\n  hint: leave it away to use all cores")
+    })
 }
 
 /// How often, 0 included.
@@ -104,9 +102,8 @@ const MICROSECONDS: TimeBase = TimeBase { num: 1, den: 1_000_000 };
 
 /// Seconds (`12.5`) or `[HH:]MM:SS[.m]`, from 0 up, exact to a microsecond.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    let wrong = || {
-        format!("'{text}' is not a time\n  hint: write seconds (12.5) or [HH:]MM:SS[.m] (1:02:03.5)")
-    };
+    let wrong =
+        || format!("'{text}' is not a time\n  hint: write seconds (12.5) or [HH:]MM:SS[.m] (1:02:03.5)");
     let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = text.trim().split(':').collect();
     let (last, before) = parts.split_last().ok_or_else(wrong)?;
@@ -161,8 +158,22 @@ mod tests {
             assert_eq!(moment(text).unwrap(), Timestamp::new(micros, MICROSECONDS), "{text}");
         }
         for bad in [
-            "", "-1", "1.", ".5", "1:60", "1:61:00", ":30", "1::2", "1:2:3:4", "nan", "inf", "1e3", "+5", "1:-5",
-            "99999999999999999999", "9999999999999999",
+            "",
+            "-1",
+            "1.",
+            ".5",
+            "1:60",
+            "1:61:00",
+            ":30",
+            "1::2",
+            "1:2:3:4",
+            "nan",
+            "inf",
+            "1e3",
+            "+5",
+            "1:-5",
+            "99999999999999999999",
+            "9999999999999999",
         ] {
             assert!(moment(bad).is_err(), "{bad}");
         }

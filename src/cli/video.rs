@@ -141,7 +141,10 @@ mod tests {
         assert_eq!(last_words(&outcome, out), "out.mp4: 132 frames in 11:00 (0.20 fps)");
         assert!(last_words(&outcome, Path::new("-")).starts_with("the pipe: 132 frames"));
         outcome.ending = Ending::Interrupted;
-        assert_eq!(last_words(&outcome, out), "stopped; out.mp4 keeps the 132 frames that were painted, and plays");
+        assert_eq!(
+            last_words(&outcome, out),
+            "stopped; out.mp4 keeps the 132 frames that were painted, and plays"
+        );
         outcome.finished = None;
         assert_eq!(last_words(&outcome, out), "stopped; nothing was written to out.mp4");
     }

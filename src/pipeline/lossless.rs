@@ -85,7 +85,8 @@ pub fn run_lossless(
     let mut notes = Vec::new();
 
     let (decoding, painting, encoding) = thread::scope(|scope| {
-        let decoder = named("decode").spawn_scoped(scope, || guard(DECODER, || decode(source, to_painter, stop)));
+        let decoder =
+            named("decode").spawn_scoped(scope, || guard(DECODER, || decode(source, to_painter, stop)));
         let encoder = named("encode").spawn_scoped(scope, || guard(ENCODER, || encode(sink, painted, stop)));
         let (decoder, encoder) = match (decoder, encoder) {
             (Ok(decoder), Ok(encoder)) => (decoder, encoder),

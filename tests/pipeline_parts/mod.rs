@@ -68,8 +68,12 @@ pub struct Counter {
 
 impl Counter {
     pub fn film(length: u64) -> Self {
-        let info =
-            SourceInfo { size: SIZE, frame_rate: FrameRate::new(25, 1), time_base: BASE, frames: Some(length) };
+        let info = SourceInfo {
+            size: SIZE,
+            frame_rate: FrameRate::new(25, 1),
+            time_base: BASE,
+            frames: Some(length),
+        };
         Self {
             info,
             next: 0,
@@ -148,7 +152,9 @@ impl FrameSink for Memory {
         if let Some(issued) = &self.issued {
             self.most_alive.fetch_max(issued.load(Ordering::SeqCst) - written, Ordering::SeqCst);
         }
-        Trouble::strikes(self.trouble, timed.index.0, || Error::output("cannot write painted.mp4: disk full"))?;
+        Trouble::strikes(self.trouble, timed.index.0, || {
+            Error::output("cannot write painted.mp4: disk full")
+        })?;
         self.kept.lock().unwrap().frames.push(timed);
         Ok(())
     }
