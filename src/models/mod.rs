@@ -9,7 +9,7 @@ mod pull;
 pub use pull::{Hub, Pulled};
 
 use crate::error::{Error, Result};
-use crate::vgg::Model;
+use crate::vgg::{Model, Weights};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::fmt;
@@ -43,28 +43,31 @@ impl fmt::Display for Origin {
 
 /// A weight file, read but not looked into.
 #[derive(Debug)]
-pub struct Weights {
+pub struct WeightFile {
     origin: Origin,
+    expected: Option<Model>,
     bytes: Cow<'static, [u8]>,
 }
 
-impl Weights {
-    /// Finds and reads the weights of `model`: from `file` if one is named, else as [`locate`] does.
+impl WeightFile {
+    /// Finds and reads the weights of `model` (by default VGG-16, or whatever `file` holds): from `file`
+    /// if one is named, else where [`locate`] says.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Model`](crate::error::ErrorKind::Model) if there are none, or the file is missing,
     /// a folder, empty, or cannot be read.
-    pub fn load(model: Model, file: Option<&Path>) -> Result<Self> {
-        let origin = file.map_or_else(|| locate(model), |file| Ok(Origin::File(file.to_owned())))?;
+    pub fn load(model: Option<Model>, file: Option<&Path>) -> Result<Self> {
+        let wanted = model.unwrap_or(Model::Vgg16);
+        let origin = file.map_or_else(|| locate(wanted), |file| Ok(Origin::File(file.to_owned())))?;
         let bytes = match &origin {
             #[cfg(feature = "embedded-weights")]
             Origin::Embedded => Cow::Borrowed(EMBEDDED),
             #[cfg(not(feature = "embedded-weights"))]
-            Origin::Embedded => return Err(missing(model)),
+            Origin::Embedded => return Err(missing(wanted)),
             Origin::File(path) | Origin::Pulled(path) => Cow::Owned(read(path)?),
         };
-        Ok(Self { origin, bytes })
+        Ok(Self { origin, expected: model, bytes })
     }
 
     /// Where they were found.
@@ -75,6 +78,15 @@ impl Weights {
     /// The bytes of a safetensors file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The weights in it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Weights::parse`]: a damaged file, another network than the one asked for.
+    pub fn parse(&self) -> Result<Weights> {
+        Weights::parse(&self.bytes, &self.origin.to_string(), self.expected)
     }
 
     /// The SHA-256 of the file, in hexadecimal.
@@ -158,8 +170,9 @@ mod tests {
     #[test]
     #[cfg(feature = "embedded-weights")]
     fn the_built_in_weights_are_those_of_the_readme() {
-        let weights = Weights::load(Model::Vgg16, None).unwrap();
+        let weights = WeightFile::load(None, None).unwrap();
         assert_eq!(weights.origin(), &Origin::Embedded);
+        assert_eq!(weights.parse().unwrap().model(), Model::Vgg16);
         let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/README.md"));
         assert!(readme.contains(&weights.sha256()), "{}", weights.sha256());
     }
@@ -174,7 +187,7 @@ mod tests {
             (folder.path().to_owned(), "it is a folder"),
             (empty, "it is empty"),
         ] {
-            let error = Weights::load(Model::Vgg19, Some(&path)).unwrap_err();
+            let error = WeightFile::load(None, Some(&path)).unwrap_err();
             assert_eq!(error.kind(), crate::error::ErrorKind::Model);
             assert!(error.to_string().contains(cause), "{error}");
         }
