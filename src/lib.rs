@@ -13,6 +13,7 @@ pub mod device;
 pub mod error;
 #[cfg(feature = "video")]
 pub mod ffmpeg;
+pub mod files;
 pub mod frame;
 pub mod kernels;
 pub mod loss;
