@@ -4,8 +4,7 @@
 //! time, and knows nothing of who takes them. Whatever is unusual about its input (an odd size, a
 //! truncated tail) it says in words through [`FrameSource::take_notes`].
 
-pub mod sequence;
-pub mod still;
+pub mod pattern;
 
 use crate::error::Result;
 use crate::frame::{Frame, FrameIndex, Size};
