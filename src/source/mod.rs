@@ -5,6 +5,8 @@
 //! truncated tail) it says in words through [`FrameSource::take_notes`].
 
 pub mod pattern;
+#[cfg(feature = "video")]
+pub mod video;
 
 use crate::error::Result;
 use crate::frame::{Frame, FrameIndex, Size};
