@@ -119,11 +119,12 @@ pub fn create(container: Container, target: Target<'_>) -> Result<Output, ff::Er
     // SAFETY: `context` receives a new context or stays null; `url` outlives the calls; a context that
     // cannot be opened is freed here, one that can is owned by the wrapper, which closes both.
     unsafe {
-        let code = avformat_alloc_output_context2(&mut context, self_ptr(container), ptr::null(), url.as_ptr());
+        let code =
+            avformat_alloc_output_context2(&mut context, self_ptr(container), ptr::null(), url.as_ptr());
         if code < 0 || context.is_null() {
             return Err(ff::Error::from(code));
         }
-        (*context).flags |= AVFMT_FLAG_BITEXACT as i32;
+        (*context).flags |= AVFMT_FLAG_BITEXACT;
         if !container.flags().contains(ff::format::Flags::NO_FILE) {
             let code = avio_open(&mut (*context).pb, url.as_ptr(), AVIO_FLAG_WRITE as _);
             if code < 0 {
@@ -181,11 +182,11 @@ pub fn start_time(input: &Input) -> Option<i64> {
 #[expect(unsafe_code, reason = "the wrapper's type for demuxers has no flags")]
 pub fn has_arbitrary_clock(input: &Input) -> bool {
     // SAFETY: an open input has a demuxer, a constant of the library.
-    unsafe { (*(*input.as_ptr()).iformat).flags & AVFMT_TS_DISCONT as i32 != 0 }
+    unsafe { (*(*input.as_ptr()).iformat).flags & AVFMT_TS_DISCONT != 0 }
 }
 
 /// Adds a stream that carries packets of `from` as they are, and returns its index. With `padding`
-/// samples its player is told to drop that many at the start.
+/// a player is told to drop that many samples at the start, unless the codec says so itself.
 #[expect(unsafe_code, reason = "codec tags and padding are not in the wrapper")]
 pub fn add_copy(out: &mut Output, from: &ff::Stream<'_>, padding: Option<i32>) -> Result<usize, ff::Error> {
     let mut stream = out.add_stream(ff::encoder::find(ff::codec::Id::None))?;
@@ -198,14 +199,36 @@ pub fn add_copy(out: &mut Output, from: &ff::Stream<'_>, padding: Option<i32>) -
         parameters.codec_tag = 0;
         let id = ff::codec::Id::from(parameters.codec_id);
         // Known to be wrong or harmful in other containers; FFmpeg's own command clears them too.
-        if id == ff::codec::Id::AC3 || (id == ff::codec::Id::MP3 && [1, 576, 1152].contains(&parameters.block_align)) {
+        if id == ff::codec::Id::AC3
+            || (id == ff::codec::Id::MP3 && [1, 576, 1152].contains(&parameters.block_align))
+        {
             parameters.block_align = 0;
         }
-        if let Some(padding) = padding {
+        // What a codec says of itself (Opus) is more exact than what times show.
+        if let Some(padding) = padding
+            && parameters.initial_padding == 0
+        {
             parameters.initial_padding = padding;
         }
     }
     Ok(stream.index())
+}
+
+/// What must be added to the times of an audio stream of Matroska, in samples, because the muxer
+/// announces that much codec delay without counting it in: FFmpeg before 6.0 does so for Opus. All
+/// versions' readers subtract the delay.
+#[expect(unsafe_code, reason = "the wrapper does not show the padding")]
+pub fn uncounted_delay(out: &Output, stream: usize, container: Container) -> i64 {
+    const COUNTED_SINCE: u32 = 60 << 16;
+    if !container.is_matroska() || ff::format::version() >= COUNTED_SINCE {
+        return 0;
+    }
+    out.stream(stream).map_or(0, |stream| {
+        // SAFETY: plain fields of the stream's parameters.
+        let parameters = unsafe { &*(*stream.as_ptr()).codecpar };
+        let opus = ff::codec::Id::from(parameters.codec_id) == ff::codec::Id::OPUS;
+        if opus { i64::from(parameters.initial_padding.max(0)) } else { 0 }
+    })
 }
 
 /// Adds an attached file (a font, a cover) to a container that holds such, and returns its index.

@@ -50,12 +50,12 @@ fn properties(codec: Id) -> i32 {
 
 /// Whether subtitles of this codec are text, which can become another kind of text.
 pub fn is_text(codec: Id) -> bool {
-    properties(codec) & AV_CODEC_PROP_TEXT_SUB as i32 != 0
+    properties(codec) & AV_CODEC_PROP_TEXT_SUB != 0
 }
 
 /// Whether the codec can keep every bit.
 pub fn is_lossless(codec: Id) -> bool {
-    properties(codec) & AV_CODEC_PROP_LOSSLESS as i32 != 0 && properties(codec) & AV_CODEC_PROP_LOSSY as i32 == 0
+    properties(codec) & AV_CODEC_PROP_LOSSLESS != 0 && properties(codec) & AV_CODEC_PROP_LOSSY == 0
 }
 
 /// Whether the encoder has a private option of this name.
@@ -87,7 +87,9 @@ pub fn nearest_pixel_format(encoder: &ff::Codec, wish: Pixel) -> Pixel {
         return wish;
     }
     // A palette made for the picture beats the fixed 256 colours of such encoders (GIF).
-    if formats.contains(&Pixel::PAL8) && !formats.iter().any(|&format| is_yuv(format) || format == Pixel::RGB24) {
+    if formats.contains(&Pixel::PAL8)
+        && !formats.iter().any(|&format| is_yuv(format) || format == Pixel::RGB24)
+    {
         return Pixel::PAL8;
     }
     let wish = if formats.iter().any(|&format| is_yuv(format)) { wish } else { Pixel::RGB24 };
@@ -142,9 +144,8 @@ mod tests {
     #[test]
     fn pixel_formats_are_the_nearest_that_the_encoder_takes() {
         crate::ffmpeg::init();
-        let nearest = |name, wish| {
-            nearest_pixel_format(&encoder(name, ff::media::Type::Video).unwrap(), wish)
-        };
+        let nearest =
+            |name, wish| nearest_pixel_format(&encoder(name, ff::media::Type::Video).unwrap(), wish);
         assert_eq!(nearest("mpeg4", Pixel::YUV420P), Pixel::YUV420P);
         assert_eq!(nearest("prores_ks", Pixel::YUV420P), Pixel::YUV422P10LE);
         assert_eq!(nearest("png", Pixel::YUV420P), Pixel::RGB24);

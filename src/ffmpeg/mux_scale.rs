@@ -49,15 +49,8 @@ impl RgbScaler {
         let flags = ff::software::scaling::Flags::BILINEAR
             | ff::software::scaling::Flags::ACCURATE_RND
             | ff::software::scaling::Flags::FULL_CHR_H_INP;
-        let mut context = ff::software::scaling::Context::get(
-            Pixel::RGB24,
-            width,
-            height,
-            format,
-            width,
-            height,
-            flags,
-        )?;
+        let mut context =
+            ff::software::scaling::Context::get(Pixel::RGB24, width, height, format, width, height, flags)?;
         let table = match matrix {
             Matrix::Bt709 => SWS_CS_ITU709,
             Matrix::Bt601 => SWS_CS_ITU601,
@@ -146,7 +139,9 @@ mod tests {
         let size = Size::new(32, 16);
         for range in [Range::Limited, Range::Full] {
             let mut scaler = RgbScaler::new(size, Pixel::YUV420P, Matrix::Bt709, range).unwrap();
-            for rgb in [[0, 0, 0], [255; 3], [255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 100, 50], [17, 99, 240]] {
+            for rgb in
+                [[0, 0, 0], [255; 3], [255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 100, 50], [17, 99, 240]]
+            {
                 let picture = scaler.convert(Frame::from_fn(size, |_, _| rgb)).unwrap();
                 for (plane, want) in bt709(rgb, range).into_iter().enumerate() {
                     let got = f64::from(picture.data(plane)[0]);

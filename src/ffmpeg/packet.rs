@@ -104,6 +104,23 @@ pub fn extradata<'a>(stream: &'a ff::Stream<'_>) -> &'a [u8] {
     }
 }
 
+/// The picture attached to a stream (a film's cover), if it is one.
+#[expect(unsafe_code, reason = "the wrapper does not show it")]
+pub fn attached_picture(stream: &ff::Stream<'_>) -> Option<ff::Packet> {
+    if !stream.disposition().contains(ff::format::stream::Disposition::ATTACHED_PIC) {
+        return None;
+    }
+    // SAFETY: the packet belongs to the stream, which outlives this call; its bytes are copied.
+    let data = unsafe {
+        let packet = &(*stream.as_ptr()).attached_pic;
+        let size = usize::try_from(packet.size).ok().filter(|&size| size > 0 && !packet.data.is_null())?;
+        std::slice::from_raw_parts(packet.data, size)
+    };
+    let mut packet = ff::Packet::copy(data);
+    packet.set_flags(ff::packet::Flags::KEY);
+    Some(packet)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

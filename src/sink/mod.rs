@@ -4,8 +4,9 @@
 //! [`FrameSink::finish`] has succeeded: it writes beside, verifies, then renames. Dropping a sink
 //! without finishing it removes what it had written.
 
-pub mod place;
-pub mod still;
+pub mod memory;
+#[cfg(feature = "video")]
+pub mod video;
 
 use crate::error::Result;
 use crate::source::TimedFrame;

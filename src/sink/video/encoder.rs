@@ -1,0 +1,295 @@
+//! The video encoder: packed RGB in, packets with their true times out.
+//!
+//! Colours become BT.709 in limited range, and are tagged so, which is what players assume of a film
+//! anyway; encoders of RGB get RGB, JPEG gets its own BT.601 in full range.
+
+use super::options::VideoSinkOptions;
+use super::palette::Palette;
+use super::quality::{self, Quality};
+use super::timing::Timing;
+use crate::error::{Error, Result};
+use crate::ffmpeg::mux_codec;
+use crate::ffmpeg::mux_scale::{Matrix, Range, RgbScaler};
+use crate::frame::{Frame, Size};
+use crate::time::FrameRate;
+use ff::codec::{Flags, Id};
+use ff::format::Pixel;
+use ffmpeg_next as ff;
+use std::collections::VecDeque;
+
+/// One packet out of the encoder, in the source's ticks.
+pub(super) struct Encoded {
+    pub(super) packet: ff::Packet,
+    pub(super) pts: i64,
+    pub(super) dts: i64,
+    pub(super) duration: i64,
+}
+
+/// An open encoder with everything that stands before and behind it.
+pub(super) struct Encoder {
+    inner: ff::encoder::video::Encoder,
+    converter: Converter,
+    timing: Timing,
+    ready: VecDeque<Encoded>,
+    received: i64,
+}
+
+enum Converter {
+    Scale(Box<RgbScaler>),
+    Palette(Palette),
+}
+
+/// What an encoder is opened with.
+pub(super) struct Wish<'a> {
+    pub(super) codec: ff::Codec,
+    pub(super) size: Size,
+    pub(super) rate: FrameRate,
+    /// Ticks of the source that a frame lasts at that rate.
+    pub(super) nominal_ticks: i64,
+    /// Whether the container wants codec headers once, in front.
+    pub(super) global_header: bool,
+    pub(super) options: &'a VideoSinkOptions,
+}
+
+impl Encoder {
+    /// Opens the encoder; what it cannot do as wished is said in `notes`.
+    pub(super) fn open(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Self> {
+        let (codec, name) = (wish.codec, wish.codec.name());
+        let format = pixel_format(wish, notes)?;
+        let (matrix, range) = colours(codec.id(), format);
+        let broken = |error| encoder_error(name, "cannot be prepared", error);
+        let converter = if format == Pixel::PAL8 {
+            Converter::Palette(Palette::new(wish.size).map_err(broken)?)
+        } else {
+            let scaler = RgbScaler::new(wish.size, format, matrix, range).map_err(broken)?;
+            Converter::Scale(Box::new(scaler))
+        };
+
+        let mut video = ff::codec::Context::new_with_codec(codec).encoder().video().map_err(broken)?;
+        video.set_width(wish.size.width as u32);
+        video.set_height(wish.size.height as u32);
+        video.set_format(format);
+        let rate = nominal_rate(&codec, wish.rate);
+        video.set_time_base((rate.den, rate.num));
+        video.set_frame_rate(Some((rate.num, rate.den)));
+        video.set_aspect_ratio((1, 1));
+        tag_colours(&mut video, format, matrix, range);
+
+        let mut flags = Flags::empty();
+        flags.set(Flags::GLOBAL_HEADER, wish.global_header);
+        let mut settings = settings(wish, notes);
+        let pixels_per_second = wish.size.pixels() as f64 * wish.rate.fps();
+        let (quality, honoured) = quality::choose(&codec, wish.options.crf, pixels_per_second);
+        if !honoured {
+            notes.push(format!("The encoder {name} has no constant quality: --crf has no effect."));
+        }
+        match quality {
+            Quality::Option(option, value) => {
+                settings.set(option, &value.to_string());
+                // libvpx and nvenc take a quality for a mere limit unless the bit rate is free.
+                video.set_bit_rate(0);
+            }
+            Quality::Quantiser(quantiser) => {
+                flags |= Flags::QSCALE;
+                video.set_quality((quantiser * FF_QP2LAMBDA) as usize);
+            }
+            Quality::BitRate(bits) => video.set_bit_rate(bits),
+            Quality::Fixed => {}
+        }
+        video.set_flags(flags);
+        let inner = video.open_with(settings).map_err(|error| refused(wish, error))?;
+        Ok(Self {
+            inner,
+            converter,
+            timing: Timing::new(wish.nominal_ticks),
+            ready: VecDeque::new(),
+            received: 0,
+        })
+    }
+
+    /// The open context, for a stream's parameters.
+    pub(super) fn context(&self) -> &ff::codec::Context {
+        &self.inner
+    }
+
+    /// Takes the next frame.
+    pub(super) fn send(&mut self, frame: Frame, ticks: i64, duration: Option<i64>) -> Result<(), ff::Error> {
+        let number = self.timing.push(ticks, duration);
+        match &mut self.converter {
+            Converter::Scale(scaler) => {
+                let picture = scaler.convert(frame)?;
+                picture.set_pts(Some(number));
+                self.inner.send_frame(picture)?;
+                self.receive()
+            }
+            Converter::Palette(palette) => {
+                palette.push(&frame, number)?;
+                self.send_palettes()
+            }
+        }
+    }
+
+    /// Says that no more frames will come; the rest is ready then.
+    pub(super) fn end(&mut self) -> Result<(), ff::Error> {
+        if let Converter::Palette(palette) = &mut self.converter {
+            palette.end()?;
+            self.send_palettes()?;
+        }
+        self.inner.send_eof()?;
+        self.receive()
+    }
+
+    /// The next packet that is ready.
+    pub(super) fn next(&mut self) -> Option<Encoded> {
+        self.ready.pop_front()
+    }
+
+    fn send_palettes(&mut self) -> Result<(), ff::Error> {
+        while let Converter::Palette(palette) = &mut self.converter
+            && let Some(picture) = palette.pull()
+        {
+            self.inner.send_frame(&picture)?;
+            self.receive()?;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self) -> Result<(), ff::Error> {
+        loop {
+            let mut packet = ff::Packet::empty();
+            match self.inner.receive_packet(&mut packet) {
+                Ok(()) => {}
+                Err(ff::Error::Eof | ff::Error::Other { errno: ff::error::EAGAIN }) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            let number = packet.pts().unwrap_or(self.received);
+            self.received += 1;
+            let (pts, duration) = self.timing.shown(number).ok_or(ff::Error::Bug)?;
+            let decoding = packet.dts().unwrap_or(number).min(number);
+            let dts = self.timing.decoded(decoding).ok_or(ff::Error::Bug)?;
+            self.timing.forget_below(decoding);
+            self.ready.push_back(Encoded { packet, pts, dts, duration });
+        }
+    }
+}
+
+/// FFmpeg's unit for quantisers.
+const FF_QP2LAMBDA: f32 = 118.0;
+
+/// The private options, as text.
+fn settings<'a>(wish: &Wish<'_>, notes: &mut Vec<String>) -> ff::Dictionary<'a> {
+    let name = wish.codec.name();
+    let mut settings = ff::Dictionary::new();
+    let threads = wish.options.threads.map_or("auto".into(), |threads| threads.to_string());
+    settings.set("threads", &threads);
+    if let Some(preset) = &wish.options.preset {
+        // A zero byte in it could not reach FFmpeg and would not be a preset.
+        if mux_codec::has_option(&wish.codec, "preset") && !preset.contains('\0') {
+            settings.set("preset", preset);
+        } else {
+            notes.push(format!("The encoder {name} has no presets: --preset {preset} has no effect."));
+        }
+    }
+    match name {
+        // Its own log would mix with ours.
+        "libx265" => settings.set("x265-params", "log-level=error"),
+        // Its default speed would hold painting up.
+        "libvpx-vp9" | "libaom-av1" => {
+            settings.set("row-mt", "1");
+            settings.set("cpu-used", "4");
+        }
+        _ => {}
+    }
+    settings
+}
+
+fn pixel_format(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Pixel> {
+    let name = wish.codec.name();
+    let wanted = match &wish.options.pix_fmt {
+        None => Pixel::YUV420P,
+        Some(text) => text.parse().map_err(|_| {
+            Error::usage(format!("there is no pixel format '{text}'"))
+                .hint("yuv420p, yuv422p, yuv444p and yuv420p10le are common; `ffmpeg -pix_fmts` lists all")
+        })?,
+    };
+    let format = mux_codec::nearest_pixel_format(&wish.codec, wanted);
+    let shown = |format: Pixel| format.descriptor().map_or("none", |descriptor| descriptor.name());
+    if wish.options.pix_fmt.is_some() && format != wanted {
+        notes.push(format!(
+            "The encoder {name} does not take {}: {} is used instead.",
+            shown(wanted),
+            shown(format)
+        ));
+    }
+    let (across, down) = mux_codec::chroma_block(format);
+    if !wish.size.width.is_multiple_of(across) || !wish.size.height.is_multiple_of(down) {
+        return Err(Error::usage(format!(
+            "a film of {} cannot be written as {}: its sides must be even",
+            wish.size,
+            shown(format)
+        ))
+        .hint(format!("write {} instead, or add --pix-fmt yuv444p", wish.size.even())));
+    }
+    Ok(format)
+}
+
+/// Which numbers the encoder gets for a colour.
+fn colours(codec: Id, format: Pixel) -> (Matrix, Range) {
+    match format {
+        _ if mux_codec::is_rgb(format) => (Matrix::Bt709, Range::Full),
+        // JPEG knows only this one (JFIF).
+        _ if codec == Id::MJPEG => (Matrix::Bt601, Range::Full),
+        Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P => (Matrix::Bt709, Range::Full),
+        _ => (Matrix::Bt709, Range::Limited),
+    }
+}
+
+fn tag_colours(video: &mut ff::encoder::video::Video, format: Pixel, matrix: Matrix, range: Range) {
+    use ff::color;
+    let rgb = mux_codec::is_rgb(format);
+    video.set_colorspace(match matrix {
+        _ if rgb => color::Space::RGB,
+        Matrix::Bt709 => color::Space::BT709,
+        Matrix::Bt601 => color::Space::BT470BG,
+    });
+    video.set_color_range(if range == Range::Full { color::Range::JPEG } else { color::Range::MPEG });
+    video.set_color_primaries(color::Primaries::BT709);
+    video.set_color_transfer_characteristic(if rgb {
+        color::TransferCharacteristic::IEC61966_2_1
+    } else {
+        color::TransferCharacteristic::BT709
+    });
+}
+
+/// The rate that the encoder is told: near the film's, in numbers that it takes.
+fn nominal_rate(codec: &ff::Codec, rate: FrameRate) -> FrameRate {
+    let sane = if (0.1..=1000.0).contains(&rate.fps()) { rate } else { FrameRate::new(25, 1) };
+    let listed = codec.video().ok().and_then(|video| video.rates()).and_then(|rates| {
+        let distance = |rate: &ff::Rational| (f64::from(*rate) / sane.fps()).ln().abs();
+        rates.min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    });
+    match listed {
+        Some(listed) => FrameRate::new(listed.numerator(), listed.denominator()),
+        // MPEG-4 stores the clock in 16 bits.
+        None if sane.num > 65_535 || sane.den > 65_535 => {
+            FrameRate::new((sane.fps() * 1000.0).round().min(65_535.0) as i32, 1000)
+        }
+        None => sane,
+    }
+}
+
+fn encoder_error(name: &str, what: &str, error: ff::Error) -> Error {
+    Error::output(format!("the encoder {name} {what}: {error}"))
+        .hint("try another with --codec, for example libx264")
+}
+
+fn refused(wish: &Wish<'_>, error: ff::Error) -> Error {
+    let name = wish.codec.name();
+    let mut chosen = vec![format!("size {}", wish.size)];
+    let VideoSinkOptions { crf, preset, pix_fmt, .. } = wish.options;
+    chosen.extend(crf.map(|crf| format!("--crf {crf}")));
+    chosen.extend(preset.iter().map(|preset| format!("--preset {preset}")));
+    chosen.extend(pix_fmt.iter().map(|pix_fmt| format!("--pix-fmt {pix_fmt}")));
+    Error::usage(format!("the encoder {name} does not work with {}: {error}", chosen.join(", ")))
+        .hint(format!("`ffmpeg -h encoder={name}` lists what it takes; libx264 works everywhere"))
+}
