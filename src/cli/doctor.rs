@@ -3,16 +3,17 @@
 
 use super::args::DoctorArgs;
 use super::exit::Exit;
-use super::models::{BUILT_IN_SHA256, built_in};
 use super::report::{Object, Reporter};
 use crate::device::Device;
 use crate::error::Result;
 use crate::kernels::cpu::{Level, Threads};
-use crate::vgg::{Model, Weights};
+use crate::models::{Origin, WeightFile};
+use crate::vgg::Model;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
-use std::fmt::Write as _;
 use std::io::Write as _;
+
+/// The SHA-256 of the VGG-16 weights that are built in (models/README.md tells their origin).
+const BUILT_IN_SHA256: &str = "dfd64199be64218f70fb9bda708949fe74a1b4eb2be4ec8c5d01f51dde4931d7";
 
 /// Encoders that people ask for, and what each is good for.
 const USUAL_ENCODERS: [(&str, &str); 8] = [
@@ -51,7 +52,9 @@ struct DeviceFound {
 #[derive(Debug, Clone, Serialize)]
 struct ModelFound {
     model: &'static str,
-    /// Whether usable weights are built in.
+    /// `built in`, the path of a file, or `null`.
+    weights: Option<String>,
+    /// Whether they can be used.
     available: bool,
     sha256: Option<String>,
     /// Whether the checksum is the published one.
@@ -123,7 +126,10 @@ fn diagnose() -> Diagnosis {
 
     let model = model();
     if !model.available {
-        missing("the weights of VGG-16", "build with the feature embedded-weights, or give --weights FILE");
+        missing(
+            "the weights of VGG-16",
+            "stylecast models pull vgg16, or build with the feature embedded-weights",
+        );
     } else if !model.genuine {
         missing("the published weights", "git checkout models/ and build again");
     }
@@ -144,17 +150,17 @@ fn diagnose() -> Diagnosis {
 }
 
 fn model() -> ModelFound {
-    let sha256 = built_in().map(|bytes| {
-        Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
-    });
-    let available =
-        built_in().is_some_and(|bytes| Weights::parse(bytes, "built in", Some(Model::Vgg16)).is_ok());
-    let genuine = sha256.as_deref() == Some(BUILT_IN_SHA256);
-    ModelFound { model: Model::Vgg16.name(), available, sha256, genuine }
+    let model = Model::Vgg16.name();
+    match WeightFile::load(Some(Model::Vgg16), None) {
+        Err(_) => ModelFound { model, weights: None, available: false, sha256: None, genuine: false },
+        Ok(file) => {
+            let sha256 = file.sha256();
+            // A pulled file was checked against the hub's checksum when it came.
+            let genuine = *file.origin() != Origin::Embedded || sha256 == BUILT_IN_SHA256;
+            let weights = Some(file.origin().to_string());
+            ModelFound { model, weights, available: file.parse().is_ok(), sha256: Some(sha256), genuine }
+        }
+    }
 }
 
 #[cfg(feature = "video")]
@@ -185,10 +191,10 @@ fn told(found: &Diagnosis) -> String {
         lines.push(row(device.available, device.device, &detail));
     }
     lines.push("model".into());
-    let detail = match (&found.model.sha256, found.model.genuine) {
-        (None, _) => "not built in".into(),
-        (Some(sha256), true) => format!("built in, sha256 {sha256}"),
-        (Some(sha256), false) => format!("built in, but sha256 {sha256} is not the published one"),
+    let detail = match (&found.model.weights, &found.model.sha256) {
+        (Some(place), Some(sha256)) if found.model.genuine => format!("{place}, sha256 {sha256}"),
+        (Some(place), Some(sha256)) => format!("{place}, but sha256 {sha256} is not the published one"),
+        _ => "not here".into(),
     };
     lines.push(row(found.model.available && found.model.genuine, found.model.model, &detail));
     lines.push("video".into());

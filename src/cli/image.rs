@@ -3,7 +3,6 @@
 use super::args::ImageArgs;
 use super::exit::Exit;
 use super::forecast::clock;
-use super::media::Part;
 use super::painter::{self, Place};
 use super::report::{self, FrameDone, Object, Reporter, Start, Summary};
 use super::screen::Screen;
@@ -35,7 +34,10 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     settings::keep_inputs(&args.output, inputs.iter().copied())?;
     media::check_picture_output(&args.output, args.overwrite, &inputs)?;
 
-    let frame = read(args)?;
+    let (frame, notes) = read(args)?;
+    for note in &notes {
+        screen.line(&format!("stylecast: note: {note}"));
+    }
     let size = settings::written(frame.size(), args.paint.size);
     let frame = if size == frame.size() { frame } else { resize_frame(&frame, size) };
     let styles = painter::read_styles(&style_files)?;
@@ -107,7 +109,7 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
         first_loss: report.first_loss,
         last_loss: report.last_loss,
         output: Some(args.output.clone()),
-        notes: Vec::new(),
+        notes,
     }));
     let taken = clock(begun.elapsed().as_secs_f64());
     let name = args.output.display();
@@ -118,16 +120,11 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     Ok(if stopped { Exit::Interrupted } else { Exit::Done })
 }
 
-/// The picture, or the frame of the film that is shown at the given time.
-fn read(args: &ImageArgs) -> Result<Frame> {
-    let Some(at) = args.at else {
-        return media::read_picture(&args.input);
-    };
-    let mut film = media::open_film(&args.input, Part { start: Some(at), duration: None })?;
-    match film.next_frame()? {
-        Some(timed) => Ok(timed.frame),
-        None => Err(Error::input(format!("{} has no frame at {} s", args.input.display(), at.seconds()))
-            .hint("choose an earlier --at")),
+/// The picture, or the frame of the film that is shown at the given time, and what is to be said.
+fn read(args: &ImageArgs) -> Result<(Frame, Vec<String>)> {
+    match args.at {
+        Some(at) => media::frame_at(&args.input, at),
+        None => Ok((media::read_still(&args.input)?, Vec::new())),
     }
 }
 

@@ -4,52 +4,64 @@ use super::args::ModelsCommand;
 use super::exit::Exit;
 use super::report::{ModelReport, Object, Reporter};
 use super::screen::Screen;
-use crate::error::{Error, Result};
-use crate::vgg::{Model, Weights};
+use crate::error::Result;
+use crate::models::{Hub, locate};
+use crate::vgg::Model;
+use indicatif::ProgressStyle;
 use std::io::Write as _;
-
-/// The SHA-256 of the VGG-16 weights that are built in (see models/README.md).
-pub(super) const BUILT_IN_SHA256: &str = "dfd64199be64218f70fb9bda708949fe74a1b4eb2be4ec8c5d01f51dde4931d7";
-
-/// The weights inside the binary, if they are there.
-pub(super) fn built_in() -> Option<&'static [u8]> {
-    #[cfg(feature = "embedded-weights")]
-    return Some(include_bytes!("../../models/vgg16-features.safetensors"));
-    #[cfg(not(feature = "embedded-weights"))]
-    None
-}
-
-/// The weights of `model`: built in, or fetched earlier.
-pub(super) fn weights(model: Model) -> Result<Weights> {
-    match (model, built_in()) {
-        (Model::Vgg16, Some(bytes)) => Weights::parse(bytes, "that are built in", Some(model)),
-        _ => {
-            Err(Error::model(format!("the weights of {model} are not here"))
-                .hint("give a file with --weights"))
-        }
-    }
-}
+use std::time::{Duration, Instant};
 
 pub(super) fn run(command: &ModelsCommand, screen: &Screen) -> Result<Exit> {
     match command {
-        ModelsCommand::Pull { model } => {
-            screen.line(&format!("{model}"));
-        }
+        ModelsCommand::Pull { model } => pull(*model, screen)?,
         ModelsCommand::List { json } => {
             let reporter = Reporter::new(json.json);
             for model in [Model::Vgg16, Model::Vgg19] {
-                let weights = match model {
-                    Model::Vgg16 if built_in().is_some() => Some("built in".to_owned()),
-                    _ => None,
-                };
+                let found = locate(model);
                 if !reporter.is_on() {
-                    let place = weights.as_deref().unwrap_or("not here");
+                    let line = match &found {
+                        Ok(origin) => format!("{model}  {origin}"),
+                        Err(error) => format!("{model}  not here; {}", error.next_step().unwrap_or_default()),
+                    };
                     // A closed stdout has no reader left.
-                    let _ = writeln!(std::io::stdout(), "{model}  {place}");
+                    let _ = writeln!(std::io::stdout(), "{line}");
                 }
+                let weights = found.ok().map(|origin| origin.to_string());
                 reporter.tell(&Object::Model(ModelReport { model: model.to_string(), weights }));
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Fetches the weights, with a bar on a terminal and a line now and then elsewhere.
+fn pull(model: Model, screen: &Screen) -> Result<()> {
+    const LINE_EVERY: Duration = Duration::from_secs(5);
+    let bar = screen.draws().then(|| screen.bar(Some(1)));
+    if let (Some(bar), Ok(style)) =
+        (&bar, ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}, {binary_bytes_per_sec}, {eta}"))
+    {
+        bar.set_style(style);
+    }
+    let mut last_line = Instant::now();
+    let pulled = Hub::from_env()?.pull(model, |here, all| {
+        if let Some(bar) = &bar {
+            bar.set_length(all);
+            bar.set_position(here);
+        } else if last_line.elapsed() >= LINE_EVERY {
+            last_line = Instant::now();
+            screen.line(&format!("{model}: {} of {} MB", here / 1_000_000, all / 1_000_000));
+        }
+    });
+    if let Some(bar) = &bar {
+        bar.finish_and_clear();
+    }
+    let pulled = pulled?;
+    let how = if pulled.fetched { "fetched" } else { "here already" };
+    screen.line(&format!(
+        "stylecast: {model} is {how}: {} (sha256 {})",
+        pulled.path.display(),
+        pulled.sha256
+    ));
+    Ok(())
 }

@@ -4,10 +4,11 @@ use super::args::ModelArgs;
 use super::styles::StyleFile;
 use super::{media, settings};
 use crate::device::{Device, DeviceChoice};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::Frame;
+use crate::models::WeightFile;
 use crate::stylize::{PaintSettings, Painter};
-use crate::vgg::{CpuSettings, Model, Network, Pooling, Weights};
+use crate::vgg::{CpuSettings, Network, Pooling, Weights};
 
 /// Where and with how many threads the network runs.
 #[derive(Debug, Clone, Copy)]
@@ -19,15 +20,7 @@ pub(super) struct Place {
 
 /// The weights that were asked for.
 pub(super) fn weights(args: &ModelArgs) -> Result<Weights> {
-    let Some(path) = &args.weights else {
-        return super::models::weights(args.model.unwrap_or(Model::Vgg16));
-    };
-    let bytes = std::fs::read(path).map_err(|cause| {
-        Error::model(format!("cannot read the weights {}", path.display()))
-            .caused_by(cause)
-            .hint("check the name, or leave --weights away for the built-in VGG-16")
-    })?;
-    Weights::parse(&bytes, &path.display().to_string(), args.model)
+    WeightFile::load(args.model, args.weights.as_deref())?.parse()
 }
 
 /// The network on its device.

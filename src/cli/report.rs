@@ -2,7 +2,7 @@
 //!
 //! Field names are a promise to scripts. Numbers that are not known, or not finite, are `null`.
 
-use crate::frame::Size;
+use crate::bench::Measurement;
 use crate::pipeline::{Outcome, PaintedFrame};
 use crate::sink::Ending;
 use crate::stylize::PaintReport;
@@ -20,7 +20,7 @@ pub(super) enum Object {
     Frame(FrameDone),
     Summary(Summary),
     Loss(LossReport),
-    Bench(BenchReport),
+    Bench(Measurement),
     Doctor(super::doctor::Diagnosis),
     Model(ModelReport),
 }
@@ -125,24 +125,6 @@ pub(super) struct LossReport {
     pub(super) gradient_norm: f64,
 }
 
-/// One configuration, measured.
-#[derive(Debug, Clone, Serialize)]
-pub(super) struct BenchReport {
-    pub(super) width: usize,
-    pub(super) height: usize,
-    pub(super) device: String,
-    pub(super) dtype: &'static str,
-    pub(super) threads: usize,
-    pub(super) seconds_per_iteration: f64,
-}
-
-impl BenchReport {
-    pub(super) fn new(size: Size, device: String, threads: usize, seconds_per_iteration: f64) -> Self {
-        let Size { width, height } = size;
-        Self { width, height, device, dtype: "f32", threads, seconds_per_iteration }
-    }
-}
-
 /// One network and its weights.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ModelReport {
@@ -243,8 +225,6 @@ mod tests {
             gradient_norm: 2.0,
         };
         insta::assert_snapshot!(line(Object::Loss(loss)), @r#"{"type":"loss","content":0.5,"style":{"conv1_1":0.25},"tv":0.0,"total":1.25,"gradient_norm":2.0}"#);
-        let bench = BenchReport::new(Size::new(256, 128), "cpu".into(), 2, 0.5);
-        insta::assert_snapshot!(line(Object::Bench(bench)), @r#"{"type":"bench","width":256,"height":128,"device":"cpu","dtype":"f32","threads":2,"seconds_per_iteration":0.5}"#);
         let model = ModelReport { model: "vgg16".into(), weights: Some("built in".into()) };
         insta::assert_snapshot!(line(Object::Model(model)), @r#"{"type":"model","model":"vgg16","weights":"built in"}"#);
     }

@@ -11,7 +11,7 @@ use super::screen::Screen;
 use super::{interrupt, media, settings, styles};
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::pipeline::{Outcome, Scaled, StopToken, run_lossless};
+use crate::pipeline::{Outcome, StopToken, run_lossless};
 use crate::sink::Ending;
 use crate::source::{SourceInfo, TimedFrame};
 use crate::stylize::{PaintReport, Painted};
@@ -35,14 +35,11 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
     settings::keep_inputs(output, inputs)?;
 
     // What is read, and where it goes.
-    let part = Part { start: args.start, duration: args.duration };
-    let source = media::open_film(&args.input, part)?;
-    let size = settings::written(source.info().size, args.paint.size);
-    let size = if args.paint.size.is_some() { size.even() } else { size };
-    let source = Scaled::to(source, size);
-    let info = source.info().clone();
+    let part = Part { start: args.start, duration: args.duration, size: args.paint.size };
+    let film = media::open_film(&args.input, part)?;
     let styles = painter::read_styles(&style_files)?;
-    let sink = media::open_output(&args.output, &args.input, part, &info)?;
+    let (source, sink) = media::open_output(&args.output, part, film)?;
+    let info = source.info().clone();
 
     // Who paints.
     let place = Place { device: args.paint.device.device, threads: args.paint.threads };
@@ -50,7 +47,7 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
         true => None,
         false => Some(painter::studio(paint, &args.paint.model, place, styles)?),
     };
-    let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
+    let painted = studio.as_ref().map_or(info.size, |studio| studio.painter.paint_size(info.size));
 
     // The run.
     let reporter = Reporter::new(args.json.json);

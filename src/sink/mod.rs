@@ -5,6 +5,8 @@
 //! without finishing it removes what it had written.
 
 pub mod memory;
+pub mod place;
+pub mod still;
 #[cfg(feature = "video")]
 pub mod video;
 

@@ -5,6 +5,8 @@
 //! truncated tail) it says in words through [`FrameSource::take_notes`].
 
 pub mod pattern;
+pub mod sequence;
+pub mod still;
 #[cfg(feature = "video")]
 pub mod video;
 
