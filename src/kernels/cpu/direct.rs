@@ -58,7 +58,7 @@ impl Row<'_> {
             let left = &self.input.lanes()[from.at(0, self.y + tap / 3, x + tap % 3)..];
             let depth = self.packed.depth;
             let right = &self.packed.panels[self.panel][tap * depth..][..depth];
-            multiply(s, left, from.plane(), right, first, &mut sums);
+            multiply(s, left, from.plane(), right, first, &[], &mut sums);
         }
         for n in 0..N {
             let block = 2 * self.panel + first + n;

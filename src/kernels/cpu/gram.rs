@@ -1,34 +1,147 @@
 //! Gram matrices of activations, and their gradient.
+//!
+//! Both are matrix products over all pixels. The Gram matrix is symmetric, so only the blocks on and
+//! above the diagonal are computed; pixels are divided among a fixed number of partial sums that are
+//! added in order, so that no run differs from another.
+#![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
-use super::blocked::{Blocked, LANES};
+use super::blocked::{Blocked, LANES, Lane};
+use super::panel::{WIDTH, Weights, multiply, pieces, with_rows};
+use super::shared::Shared;
+use super::simd::{Kernel, Simd, dispatch};
+use super::target::{Finish, Target};
 use super::{Cpu, Scratch, Write};
 use crate::error::{Error, Result};
+use std::ops::Range;
+
+/// Pixels whose products are summed in registers before they go to memory (tuned: a few blocks of them
+/// fit the first-level cache).
+const RUN: usize = 128;
 
 /// `gram` = F·Fᵀ / (height · width), C×C row-major, of the activations F, C × (height · width).
 ///
 /// # Errors
 ///
 /// A model error if `gram` has not C² elements.
-pub fn gram(_cpu: &Cpu, features: &Blocked, gram: &mut [f32], _scratch: &mut Scratch) -> Result<()> {
+pub fn gram(cpu: &Cpu, features: &Blocked, gram: &mut [f32], scratch: &mut Scratch) -> Result<()> {
     let (channels, size) = (features.channels(), features.size());
     check(gram.len(), channels)?;
-    let mut sums = vec![0.0f32; channels * channels];
-    for y in 0..size.height {
-        for x in 0..size.width {
-            let column: Vec<f32> =
-                (0..channels).map(|c| features.row(c / LANES, y)[x].0[c % LANES]).collect();
-            for (row, &a) in sums.chunks_exact_mut(channels).zip(&column) {
-                for (sum, &b) in row.iter_mut().zip(&column) {
-                    *sum += a * b;
+    let blocks = features.grid().blocks;
+    let matrix = blocks * blocks * LANES;
+    let parts = (2 * cpu.threads().count()).min(size.pixels().div_ceil(64)).min(size.height);
+    scratch.reserve(cpu, 0, parts * matrix);
+    let sums = &mut scratch.common[..parts * matrix];
+    let shared = Shared::new(&mut *sums);
+    cpu.threads().for_each(parts, |part, _| {
+        // SAFETY: each task has its own part.
+        let sums = unsafe { shared.slice(part * matrix, matrix) };
+        let rows = part * size.height / parts..(part + 1) * size.height / parts;
+        dispatch(cpu.level(), Products { features, rows, sums });
+    });
+    let (sums, scale) = (&*sums, 1.0 / size.pixels() as f32);
+    // Row i, block j of 16 columns, on or above the diagonal.
+    let place = |i: usize, j: usize| i * blocks + j;
+    let shared = Shared::new(gram);
+    cpu.threads().for_each(blocks, |block, _| {
+        for i in block * LANES..channels.min((block + 1) * LANES) {
+            // SAFETY: each task has its own rows.
+            let row = unsafe { shared.slice(i * channels, channels) };
+            for (j, g) in row.iter_mut().enumerate() {
+                let (low, high) = (i.min(j), i.max(j));
+                let at = place(low, high / LANES);
+                let sum: f32 = (0..parts).map(|p| sums[p * matrix + at].0[high % LANES]).sum();
+                *g = sum * scale;
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The products of all pairs of channels over some rows of pixels: `sums[i · blocks + j]` holds row i,
+/// columns 16 j to 16 j + 15.
+struct Products<'a> {
+    features: &'a Blocked,
+    rows: Range<usize>,
+    sums: &'a mut [Lane],
+}
+
+impl Kernel for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(mut self, s: S) {
+        self.sums.fill(Lane::ZERO);
+        let blocks = self.features.grid().blocks;
+        let width = self.features.size().width;
+        let (run, height) = (width.min(RUN), (RUN / width).max(1));
+        let mut y = self.rows.start;
+        while y < self.rows.end {
+            let rows = y..self.rows.end.min(y + height);
+            let mut x = 0;
+            while x < width {
+                let columns = x..width.min(x + run);
+                for i in 0..blocks {
+                    for half in [0, LANES / 2] {
+                        let mut j = i;
+                        while j < blocks {
+                            let (r, c) = (rows.clone(), columns.clone());
+                            if S::VECTORS == 2 && j + 1 < blocks {
+                                self.block::<S, 8, 2>(s, (i, half), j, r, c);
+                                j += 2;
+                            } else if S::VECTORS == 2 {
+                                self.block::<S, 8, 1>(s, (i, half), j, r, c);
+                                j += 1;
+                            } else {
+                                self.block::<S, 4, 1>(s, (i, half), j, r.clone(), c.clone());
+                                self.block::<S, 4, 1>(s, (i, half + 4), j, r, c);
+                                j += 1;
+                            }
+                        }
+                    }
+                }
+                x = columns.end;
+            }
+            y = rows.end;
+        }
+    }
+}
+
+impl Products<'_> {
+    /// `R` channels of block `i` from `first` on, with `N` blocks from `j` on.
+    #[inline(always)]
+    fn block<S: Simd, const R: usize, const N: usize>(
+        &mut self,
+        s: S,
+        (i, first): (usize, usize),
+        j: usize,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) {
+        let grid = self.features.grid();
+        let lanes = self.features.lanes();
+        let mut sums = [[s.zero(); N]; R];
+        for y in rows {
+            let run = |block| &lanes[grid.at(block, y + 1, columns.start + 1)..][..columns.len()];
+            let left = run(i);
+            let right: [&[Lane]; N] = std::array::from_fn(|n| run(j + n));
+            for (x, left) in left.iter().enumerate() {
+                let v: [S::V; N] = std::array::from_fn(|n| s.load(&right[n][x]));
+                for r in 0..R {
+                    let a = s.splat(left.0[first % LANES + r]);
+                    for n in 0..N {
+                        sums[r][n] = s.mul_add(a, v[n], sums[r][n]);
+                    }
                 }
             }
         }
+        for r in 0..R {
+            let start = (i * LANES + first + r) * grid.blocks + j;
+            for (place, sum) in self.sums[start..].iter_mut().zip(sums[r]) {
+                let total = s.add(s.load(place), sum);
+                s.store(total, place);
+            }
+        }
     }
-    let scale = 1.0 / size.pixels() as f32;
-    for (g, s) in gram.iter_mut().zip(sums) {
-        *g = s * scale;
-    }
-    Ok(())
 }
 
 /// `output` = `coefficients` · F, or that added to it; `coefficients` is C×C row-major.
@@ -37,28 +150,89 @@ pub fn gram(_cpu: &Cpu, features: &Blocked, gram: &mut [f32], _scratch: &mut Scr
 ///
 /// A model error if a shape does not fit.
 pub fn gram_gradient(
-    _cpu: &Cpu,
+    cpu: &Cpu,
     coefficients: &[f32],
     features: &Blocked,
     output: &mut Blocked,
     write: Write,
-    _scratch: &mut Scratch,
+    scratch: &mut Scratch,
 ) -> Result<()> {
     let (channels, size) = (features.channels(), features.size());
     check(coefficients.len(), channels)?;
     output.expect("gradient of the Gram matrix", channels, size)?;
-    for y in 0..size.height {
-        for x in 0..size.width {
-            let column: Vec<f32> =
-                (0..channels).map(|c| features.row(c / LANES, y)[x].0[c % LANES]).collect();
-            for (c, row) in coefficients.chunks_exact(channels).enumerate() {
-                let sum: f32 = row.iter().zip(&column).map(|(a, b)| a * b).sum();
-                let place = &mut output.row_mut(c / LANES, y)[x].0[c % LANES];
-                *place = if write == Write::Add { *place + sum } else { sum };
+    let depth = features.grid().blocks * LANES;
+    let panels = channels.div_ceil(WIDTH);
+    scratch.reserve(cpu, 0, panels * depth * 2);
+    let (weights, _) = scratch.common[..panels * depth * 2].as_chunks_mut::<2>();
+    let shared = Shared::new(&mut *weights);
+    cpu.threads().for_each(panels, |p, _| {
+        // SAFETY: each task has its own panel.
+        let panel = unsafe { shared.slice(p * depth, depth) };
+        panel.fill([Lane::ZERO; 2]);
+        for (o, row) in coefficients.chunks_exact(channels).enumerate().skip(p * WIDTH).take(WIDTH) {
+            for (weights, &c) in panel.iter_mut().zip(row) {
+                weights[o % WIDTH / LANES].0[o % LANES] = c;
+            }
+        }
+    });
+    let weights = &*weights;
+    let target = Target::new(output, Finish::Plain(write));
+    cpu.threads().for_each(size.height, |y, _| {
+        dispatch(cpu.level(), Combine { weights, depth, features, target: &target, y });
+    });
+    Ok(())
+}
+
+/// One row of pixels times the coefficients.
+struct Combine<'a> {
+    /// `[panel][channel][32]`.
+    weights: &'a [Weights],
+    depth: usize,
+    features: &'a Blocked,
+    target: &'a Target<'a>,
+    y: usize,
+}
+
+impl Kernel for Combine<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        for panel in 0..self.weights.len() / self.depth {
+            for (x, count) in pieces(self.target.size.width, S::TILES) {
+                with_rows!(count, R => {
+                    if R <= S::TILES {
+                        if S::VECTORS == 2 {
+                            self.pixels::<S, R, 2>(s, panel, x, 0);
+                        } else {
+                            self.pixels::<S, R, 1>(s, panel, x, 0);
+                            self.pixels::<S, R, 1>(s, panel, x, 1);
+                        }
+                    }
+                });
             }
         }
     }
-    Ok(())
+}
+
+impl Combine<'_> {
+    #[inline(always)]
+    fn pixels<S: Simd, const R: usize, const N: usize>(&self, s: S, panel: usize, x: usize, first: usize) {
+        let grid = self.target.grid;
+        let mut sums = [[s.zero(); N]; R];
+        let left = &self.features.lanes()[grid.at(0, self.y + 1, x + 1)..];
+        let right = &self.weights[panel * self.depth..][..self.depth];
+        multiply(s, left, grid.plane(), right, first, &[], &mut sums);
+        for n in 0..N {
+            let block = 2 * panel + first + n;
+            if block < grid.blocks {
+                for (r, sum) in sums.iter().enumerate() {
+                    // SAFETY: each task has its own row.
+                    unsafe { self.target.put(s, block, grid.at(block, self.y + 1, x + r + 1), sum[n]) };
+                }
+            }
+        }
+    }
 }
 
 fn check(elements: usize, channels: usize) -> Result<()> {

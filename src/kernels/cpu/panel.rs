@@ -15,7 +15,7 @@ pub(super) const WIDTH: usize = 2 * LANES;
 
 /// Adds to `sums[r][n]` the product of `left` and `right` over all input channels:
 /// `left[b · stride + r]` holds 16 channels of row `r`, `right[16 b + k][first + n]` the weights of channel
-/// `16 b + k`.
+/// `16 b + k`. Meanwhile `ahead` is brought into the cache, as evenly as may be.
 #[inline(always)]
 pub(super) fn multiply<S: Simd, const R: usize, const N: usize>(
     s: S,
@@ -23,13 +23,21 @@ pub(super) fn multiply<S: Simd, const R: usize, const N: usize>(
     stride: usize,
     right: &[Weights],
     first: usize,
+    ahead: &[Weights],
     sums: &mut [[S::V; N]; R],
 ) {
     let (blocks, _) = right.as_chunks::<LANES>();
+    let each = ahead.len().div_ceil(blocks.len().max(1));
     let mut acc = *sums;
     for (b, weights) in blocks.iter().enumerate() {
         let Some((rows, _)) = left[b * stride..].split_first_chunk::<R>() else { return };
+        let ahead = ahead.get(b * each..).unwrap_or(&[]);
+        let ahead = &ahead[..each.min(ahead.len())];
         for k in 0..LANES {
+            if let Some(next) = ahead.get(k) {
+                s.prefetch(&next[0]);
+                s.prefetch(&next[1]);
+            }
             let w: [S::V; N] = std::array::from_fn(|n| s.load(&weights[k][(first + n) % 2]));
             for r in 0..R {
                 let x = s.splat(rows[r].0[k]);

@@ -1,11 +1,14 @@
 //! Pooling 2×2 with stride 2, and its gradient.
 //!
-//! An odd last row or column is dropped (floor), as PyTorch does.
+//! An odd last row or column is dropped (floor), as PyTorch does. The gradient adds the loss' own
+//! gradient and applies the ReLU mask of the layer below in the same pass.
 
 use super::Cpu;
-use super::blocked::{Blocked, LANES, Lane};
+use super::blocked::{Blocked, Lane};
+use super::simd::{Kernel, Simd, dispatch};
 use crate::error::Result;
 use crate::frame::Size;
+use rayon::prelude::*;
 
 /// What becomes of four pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -27,28 +30,45 @@ pub fn pooled(size: Size) -> Size {
 /// # Errors
 ///
 /// A model error if a shape does not fit.
-pub fn forward(_cpu: &Cpu, pooling: Pooling, input: &Blocked, output: &mut Blocked) -> Result<()> {
+pub fn forward(cpu: &Cpu, pooling: Pooling, input: &Blocked, output: &mut Blocked) -> Result<()> {
     output.expect("output of pooling", input.channels(), pooled(input.size()))?;
-    let size = output.size();
-    for b in 0..input.grid().blocks {
-        for y in 0..size.height {
-            for x in 0..size.width {
-                let four = four(input, b, y, x);
-                output.row_mut(b, y)[x] = Lane(std::array::from_fn(|i| {
-                    let v = four.map(|lane| lane.0[i]);
-                    match pooling {
-                        Pooling::Average => 0.25 * ((v[0] + v[1]) + (v[2] + v[3])),
-                        Pooling::Max => v[0].max(v[1]).max(v[2]).max(v[3]),
-                    }
-                }));
+    let (size, grid) = (output.size(), output.grid());
+    let rows = output.lanes_mut().par_chunks_mut(grid.columns).enumerate();
+    cpu.install(|| {
+        rows.for_each(|(row, to)| {
+            let (block, y) = (row / grid.rows, row % grid.rows);
+            if (1..=size.height).contains(&y) {
+                let from = [input.row(block, 2 * y - 2), input.row(block, 2 * y - 1)];
+                dispatch(cpu.level(), Forward { pooling, from, to: &mut to[1..=size.width] });
             }
-        }
-    }
+        });
+    });
     Ok(())
 }
 
-fn four(input: &Blocked, b: usize, y: usize, x: usize) -> [Lane; 4] {
-    std::array::from_fn(|q| input.row(b, 2 * y + q / 2)[2 * x + q % 2])
+/// One row of the output.
+struct Forward<'a> {
+    pooling: Pooling,
+    from: [&'a [Lane]; 2],
+    to: &'a mut [Lane],
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        let [upper, lower] = self.from.map(|row| row.as_chunks::<2>().0);
+        let quarter = s.splat(0.25);
+        for ((to, u), l) in self.to.iter_mut().zip(upper).zip(lower) {
+            let (a, b, c, d) = (s.load(&u[0]), s.load(&u[1]), s.load(&l[0]), s.load(&l[1]));
+            let v = match self.pooling {
+                Pooling::Average => s.mul(quarter, s.add(s.add(a, b), s.add(c, d))),
+                Pooling::Max => s.max(s.max(a, b), s.max(c, d)),
+            };
+            s.store(v, to);
+        }
+    }
 }
 
 /// `grad_input` = (gradient of pooling applied to `grad` + `tap`), zero where `activation` ≤ 0.
@@ -59,50 +79,15 @@ fn four(input: &Blocked, b: usize, y: usize, x: usize) -> [Lane; 4] {
 ///
 /// A model error if a shape does not fit.
 pub fn backward(
-    _cpu: &Cpu,
+    cpu: &Cpu,
     pooling: Pooling,
     grad: &Blocked,
     tap: Option<&Blocked>,
     activation: &Blocked,
     grad_input: &mut Blocked,
 ) -> Result<()> {
-    let (channels, size) = (activation.channels(), activation.size());
-    grad.expect("gradient above pooling", channels, pooled(size))?;
-    grad_input.expect("gradient below pooling", channels, size)?;
-    if let Some(tap) = tap {
-        tap.expect("tap gradient below pooling", channels, size)?;
-    }
-    for b in 0..activation.grid().blocks {
-        for y in 0..size.height {
-            for x in 0..size.width {
-                let g = grad.row(b, y / 2).get(x / 2).copied().unwrap_or(Lane::ZERO).0;
-                let a = activation.row(b, y)[x].0;
-                let t = tap.map_or(Lane::ZERO, |tap| tap.row(b, y)[x]).0;
-                let inside = y / 2 < grad.size().height && x / 2 < grad.size().width;
-                let share: [f32; LANES] = std::array::from_fn(|i| {
-                    if !inside {
-                        return 0.0;
-                    }
-                    match pooling {
-                        Pooling::Average => 0.25 * g[i],
-                        Pooling::Max => {
-                            let v = four(activation, b, y / 2, x / 2).map(|lane| lane.0[i]);
-                            let mut best = 0;
-                            for q in 1..4 {
-                                if v[q] > v[best] {
-                                    best = q;
-                                }
-                            }
-                            if best == (y % 2) * 2 + x % 2 { g[i] } else { 0.0 }
-                        }
-                    }
-                });
-                grad_input.row_mut(b, y)[x] =
-                    Lane(std::array::from_fn(|i| if a[i] > 0.0 { share[i] + t[i] } else { 0.0 }));
-            }
-        }
-    }
-    Ok(())
+    grad_input.expect("gradient below pooling", activation.channels(), activation.size())?;
+    gradient(cpu, pooling, grad, tap, Some(activation), grad_input)
 }
 
 /// As [`backward`], where `activation` is overwritten by the gradient.
@@ -117,6 +102,106 @@ pub fn backward_in_place(
     tap: Option<&Blocked>,
     activation: &mut Blocked,
 ) -> Result<()> {
-    let copy = activation.clone();
-    backward(cpu, pooling, grad, tap, &copy, activation)
+    gradient(cpu, pooling, grad, tap, None, activation)
+}
+
+fn gradient(
+    cpu: &Cpu,
+    pooling: Pooling,
+    grad: &Blocked,
+    tap: Option<&Blocked>,
+    activation: Option<&Blocked>,
+    output: &mut Blocked,
+) -> Result<()> {
+    let (channels, size, grid) = (output.channels(), output.size(), output.grid());
+    grad.expect("gradient above pooling", channels, pooled(size))?;
+    if let Some(tap) = tap {
+        tap.expect("tap gradient below pooling", channels, size)?;
+    }
+    // Two rows of the picture at a time. A plane has an even number of rows, one of them above the
+    // picture, so the pairs that start with the second row never share a plane's picture rows.
+    let pair = 2 * grid.columns;
+    let pairs = output.lanes_mut()[grid.columns..].par_chunks_mut(pair).enumerate();
+    cpu.install(|| {
+        pairs.for_each(|(index, to)| {
+            let (block, y) = (2 * index / grid.rows, 2 * index % grid.rows);
+            if y >= size.height {
+                return;
+            }
+            let start = grid.at(block, y + 1, 0);
+            let same = |other: &'_ Blocked| start..other.lanes().len().min(start + pair);
+            dispatch(
+                cpu.level(),
+                Gradient {
+                    pooling,
+                    grad: grad.row(block, y / 2),
+                    tap: tap.map(|tap| &tap.lanes()[same(tap)]),
+                    activation: activation.map(|activation| &activation.lanes()[same(activation)]),
+                    to,
+                    columns: grid.columns,
+                    size: Size::new(size.width, (size.height - y).min(2)),
+                },
+            );
+        });
+    });
+    Ok(())
+}
+
+/// Two rows of the gradient, or the last one of an odd number. All slices but `grad` have the padded
+/// layout; without an `activation` it lies in `to`.
+struct Gradient<'a> {
+    pooling: Pooling,
+    grad: &'a [Lane],
+    tap: Option<&'a [Lane]>,
+    activation: Option<&'a [Lane]>,
+    to: &'a mut [Lane],
+    columns: usize,
+    size: Size,
+}
+
+impl Kernel for Gradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(mut self, s: S) {
+        let whole = if self.size.height == 2 { self.grad.len().min(self.size.width / 2) } else { 0 };
+        for x in 0..whole {
+            let at = [0, 1, self.columns, self.columns + 1].map(|i| i + 2 * x + 1);
+            let g = s.load(&self.grad[x]);
+            match self.pooling {
+                Pooling::Average => {
+                    let share = s.mul(s.splat(0.25), g);
+                    for i in at {
+                        self.put(s, i, share);
+                    }
+                }
+                Pooling::Max => {
+                    let a = at.map(|i| s.load(self.activation.map_or(&self.to[i], |a| &a[i])));
+                    let best = s.max(s.max(a[0], a[1]), s.max(a[2], a[3]));
+                    let mut left = g;
+                    for (a, i) in a.into_iter().zip(at) {
+                        self.put(s, i, s.where_equal(a, best, left, s.zero()));
+                        // Only the first of equals gets the gradient.
+                        left = s.where_equal(a, best, s.zero(), left);
+                    }
+                }
+            }
+        }
+        // What pooling dropped gets the tap's gradient only.
+        for y in 0..self.size.height {
+            for x in 2 * whole..self.size.width {
+                self.put(s, y * self.columns + x + 1, s.zero());
+            }
+        }
+    }
+}
+
+impl Gradient<'_> {
+    /// Adds the tap's gradient to `v`, masks it and writes it to `index`.
+    #[inline(always)]
+    fn put<S: Simd>(&mut self, s: S, index: usize, v: S::V) {
+        let v = self.tap.map_or(v, |tap| s.add(v, s.load(&tap[index])));
+        let activation = s.load(self.activation.map_or(&self.to[index], |a| &a[index]));
+        s.store(s.where_positive(activation, v), &mut self.to[index]);
+    }
 }

@@ -55,8 +55,9 @@ mod tests {
                 scope.spawn(move || {
                     for i in (task..64).step_by(4) {
                         // SAFETY: i is this task's own.
-                        unsafe { shared.slice(i, 1) }
-                        [0] = i;
+                        if let [place] = unsafe { shared.slice(i, 1) } {
+                            *place = i;
+                        }
                     }
                 });
             }

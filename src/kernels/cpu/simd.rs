@@ -35,6 +35,10 @@ pub(super) trait Simd: Copy {
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;
     /// `v` where `a` = `b`, otherwise `other`.
     fn where_equal(self, a: Self::V, b: Self::V, v: Self::V, other: Self::V) -> Self::V;
+    /// The sum of the 16 numbers, added as a tree.
+    fn sum(self, v: Self::V) -> f32;
+    /// Asks for `at` to be brought into the second-level cache, where the processor can be asked.
+    fn prefetch(self, at: &Lane);
     /// Runs `kernel` with the instructions enabled.
     fn run<K: Kernel>(self, kernel: K) -> K::Output;
 
@@ -140,6 +144,13 @@ impl Simd for Portable {
         std::array::from_fn(|i| if a[i] == b[i] { v[i] } else { other[i] })
     }
     #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        let four: [f32; 4] = std::array::from_fn(|i| (v[i] + v[i + 8]) + (v[i + 4] + v[i + 12]));
+        (four[0] + four[2]) + (four[1] + four[3])
+    }
+    #[inline(always)]
+    fn prefetch(self, _at: &Lane) {}
+    #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.call(self)
     }
@@ -173,6 +184,7 @@ mod tests {
                 s.where_positive(a, b),
                 s.where_equal(a, b, s.splat(9.0), s.zero()),
                 s.max(s.splat(f32::NAN), s.zero()),
+                s.splat(s.sum(a)),
             ]
             .map(|v| {
                 let mut out = Lane::ZERO;
@@ -201,6 +213,7 @@ mod tests {
             each(&|a, b| if a > 0.0 { b } else { 0.0 }),
             each(&|a, b| if a == b { 9.0 } else { 0.0 }),
             [0.0; LANES],
+            [8.0; LANES],
         ];
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
             assert_eq!(dispatch(level, Operations), expected, "{level}");

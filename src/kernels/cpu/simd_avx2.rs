@@ -112,6 +112,21 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        // SAFETY: see above.
+        unsafe {
+            let eight = _mm256_add_ps(v[0], v[1]);
+            let four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps::<1>(eight));
+            let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+            _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
+        }
+    }
+    #[inline(always)]
+    fn prefetch(self, at: &Lane) {
+        // SAFETY: see above; a prefetch has no effect but on the caches.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.0.as_ptr().cast()) }
+    }
+    #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: see above.
         unsafe { self.enter(kernel) }

@@ -101,6 +101,16 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_mov_ps(other, _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), v) }
     }
     #[inline(always)]
+    fn sum(self, v: Self::V) -> f32 {
+        // SAFETY: see above.
+        unsafe { _mm512_reduce_add_ps(v) }
+    }
+    #[inline(always)]
+    fn prefetch(self, at: &Lane) {
+        // SAFETY: see above; a prefetch has no effect but on the caches.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.0.as_ptr().cast()) }
+    }
+    #[inline(always)]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         // SAFETY: see above.
         unsafe { self.enter(kernel) }

@@ -4,6 +4,7 @@
 //! a register anyway; as passes of their own they would read and write every activation again.
 #![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
+use super::Write;
 use super::blocked::{Blocked, Grid, Lane};
 use super::shared::Shared;
 use super::simd::Simd;
@@ -25,6 +26,8 @@ pub(super) enum Mask<'a> {
 pub(super) enum Finish<'a> {
     /// `relu(x + bias)`; one vector of bias per block of 16 channels.
     Activate { bias: &'a [Lane] },
+    /// `x`, or `x` added to what is there.
+    Plain(Write),
     /// `(x + tap)` masked.
     Gradient { tap: Option<&'a [Lane]>, mask: Mask<'a> },
 }
@@ -55,6 +58,8 @@ impl<'a> Target<'a> {
         let [place] = (unsafe { self.lanes.slice(index, 1) }) else { return };
         let v = match self.finish {
             Finish::Activate { bias } => s.max(s.add(v, s.load(&bias[block])), s.zero()),
+            Finish::Plain(Write::Replace) => v,
+            Finish::Plain(Write::Add) => s.add(v, s.load(place)),
             Finish::Gradient { tap, mask } => {
                 let v = tap.map_or(v, |tap| s.add(v, s.load(&tap[index])));
                 match mask {

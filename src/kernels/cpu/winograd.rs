@@ -9,7 +9,7 @@
 use super::Cpu;
 use super::blocked::{Blocked, Lane};
 use super::pack::Packed;
-use super::panel::{multiply, pieces, with_rows};
+use super::panel::{Weights, multiply, pieces, with_rows};
 use super::plan::Plan;
 use super::scratch::{Scratch, with_own};
 use super::shared::Shared;
@@ -136,16 +136,24 @@ impl<F: Filter> Kernel for Multiply<'_, F> {
     fn call<S: Simd>(mut self, s: S) {
         let plan = &self.job.plan;
         let panels = plan.panels_of(self.chunk);
-        for position in 0..F::SIDE * F::SIDE {
+        let (positions, depth) = (F::SIDE * F::SIDE, self.job.packed.depth);
+        for position in 0..positions {
             for (p, panel) in panels.clone().enumerate() {
-                for (first, count) in pieces(self.tiles.len(), S::TILES) {
+                // While one panel is multiplied, the next comes from memory.
+                let (next, at) =
+                    if panel + 1 < panels.end { (panel + 1, position) } else { (panels.start, position + 1) };
+                let ahead: &[Weights] =
+                    if at < positions { &self.job.packed.panels[next][at * depth..][..depth] } else { &[] };
+                let parts = self.tiles.len().div_ceil(S::TILES);
+                for (i, (first, count)) in pieces(self.tiles.len(), S::TILES).enumerate() {
+                    let ahead = &ahead[i * ahead.len() / parts..(i + 1) * ahead.len() / parts];
                     with_rows!(count, R => {
                         if R <= S::TILES {
                             if S::VECTORS == 2 {
-                                self.product::<S, R, 2>(s, position, (p, panel), first, 0);
+                                self.product::<S, R, 2>(s, position, (p, panel), first, 0, ahead);
                             } else {
-                                self.product::<S, R, 1>(s, position, (p, panel), first, 0);
-                                self.product::<S, R, 1>(s, position, (p, panel), first, 1);
+                                self.product::<S, R, 1>(s, position, (p, panel), first, 0, ahead);
+                                self.product::<S, R, 1>(s, position, (p, panel), first, 1, &[]);
                             }
                         }
                     });
@@ -172,12 +180,13 @@ impl<F: Filter> Multiply<'_, F> {
         (p, panel): (usize, usize),
         first: usize,
         block: usize,
+        ahead: &[Weights],
     ) {
         let (count, depth) = (self.tiles.len(), self.job.packed.depth);
         let left = &self.from[position * self.job.plan.transformed_stride(count) + first..];
         let right = &self.job.packed.panels[panel][position * depth..][..depth];
         let mut sums = [[s.zero(); N]; R];
-        multiply(s, left, count, right, block, &mut sums);
+        multiply(s, left, count, right, block, ahead, &mut sums);
         let start = position * self.job.plan.product_stride(count) + (p * count + first) * 2;
         let (pairs, _) = self.products[start..].as_chunks_mut::<2>();
         for (pair, sum) in pairs.iter_mut().zip(sums) {
