@@ -50,6 +50,8 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     };
     let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
     let reporter = Reporter::new(args.json.json);
+    let stop = StopToken::new();
+    interrupt::listen(&stop, screen, "stopping: the picture is written as it is");
     reporter.tell(&Object::Start(Start {
         input: args.input.clone(),
         output: args.output.clone(),
@@ -63,8 +65,6 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
         threads: studio.as_ref().map(|studio| studio.threads),
     }));
 
-    let stop = StopToken::new();
-    interrupt::listen(&stop, screen, "stopping: the picture is written as it is");
     let Painted { frame, report } = match &mut studio {
         None => Painted { frame, report: Default::default() },
         Some(studio) => {

@@ -51,9 +51,13 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
 
     // The run.
     let reporter = Reporter::new(args.json.json);
-    reporter.tell(&Object::Start(start(args, &info, painted, studio.as_ref())));
     let stop = StopToken::new();
     interrupt::listen(&stop, screen, "stopping: the frame in work is finished and what is painted is kept");
+    reporter.tell(&Object::Start(start(args, &info, painted, studio.as_ref())));
+    if let Some(studio) = &studio {
+        let Studio { device, threads, .. } = studio;
+        tracing::info!("painting at {painted}, writing {}, on {device} with {threads} threads", info.size);
+    }
     let job = Job { frames: info.frames, painted, iterations: args.iterations };
     let mut progress = Progress::new(screen, &reporter, job);
     let outcome = run_lossless(

@@ -1,0 +1,117 @@
+//! Ctrl-C: the first keeps what is painted as a film that plays, the second leaves nothing.
+#![cfg(all(unix, feature = "video", feature = "embedded-weights"))]
+
+mod cli_parts;
+
+use cli_parts::*;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command};
+use stylecast::source::FrameSource;
+use stylecast::source::video::{VideoOptions, VideoSource};
+
+fn interrupt(child: &Child, signal: &str) {
+    let status = Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Reads lines until one of this type has come so many times.
+fn wait_for(lines: &mut impl BufRead, kind: &str, times: usize) {
+    let (wanted, mut line, mut seen) = (format!("\"type\":\"{kind}\""), String::new(), 0);
+    while seen < times {
+        line.clear();
+        assert!(lines.read_line(&mut line).unwrap() > 0, "the output ended before {times} times {kind}");
+        seen += usize::from(line.contains(&wanted));
+    }
+}
+
+fn started(desk: &Desk, first_iterations: &str) -> Child {
+    let (clip, style) = (media("big-buck-bunny.mp4"), media("auvers.jpg"));
+    desk.spawn(&[
+        "video",
+        &clip,
+        "--style",
+        &style,
+        "--size",
+        "64",
+        "--paint-size",
+        "32",
+        "--iterations",
+        "3",
+        "--first-iterations",
+        first_iterations,
+        "-o",
+        "out.mp4",
+        "--json",
+    ])
+}
+
+#[test]
+fn the_first_signal_keeps_a_film_that_plays() {
+    for signal in ["-INT", "-TERM"] {
+        let desk = Desk::new();
+        let mut child = started(&desk, "3");
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        wait_for(&mut lines, "frame", 4);
+        interrupt(&child, signal);
+        let mut rest = String::new();
+        lines.read_to_string(&mut rest).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.contains("out.mp4 keeps the") && said.contains("again"), "{said}");
+
+        let summary: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+        assert_eq!((&summary["type"], &summary["ending"]), (&"summary".into(), &"interrupted".into()));
+        let frames = summary["frames"].as_u64().unwrap();
+        assert!((4..132).contains(&frames), "{frames}");
+        assert_eq!(desk.files(), ["out.mp4"]);
+        let mut film = VideoSource::open(&desk.path("out.mp4"), &VideoOptions::default()).unwrap();
+        let mut played = 0;
+        while film.next_frame().unwrap().is_some() {
+            played += 1;
+        }
+        assert_eq!(played, frames);
+    }
+}
+
+#[test]
+fn the_second_signal_ends_it_at_once_and_leaves_nothing() {
+    let desk = Desk::new();
+    let mut child = started(&desk, "1000000");
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    wait_for(&mut lines, "start", 1);
+    interrupt(&child, "-INT");
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert!(line.contains("press Ctrl-C again"), "{line}");
+    interrupt(&child, "-INT");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert!(desk.files().is_empty(), "{:?}", desk.files());
+}
+
+#[test]
+fn an_interrupted_picture_is_written_as_it_is() {
+    let desk = Desk::new();
+    let (photo, style) = (media("poppies.jpg"), media("auvers.jpg"));
+    let args = [
+        "image",
+        &photo,
+        "--style",
+        &style,
+        "--size",
+        "48",
+        "--iterations",
+        "1000000",
+        "-o",
+        "out.png",
+        "--json",
+    ];
+    let mut child = desk.spawn(&args);
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    wait_for(&mut lines, "start", 1);
+    interrupt(&child, "-INT");
+    wait_for(&mut lines, "summary", 1);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(desk.files(), ["out.png"]);
+}
