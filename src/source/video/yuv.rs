@@ -185,15 +185,15 @@ impl YuvToRgb {
                 g[i] = level(y + u * self.green_u + v * self.green_v);
                 b[i] = level(y + u * self.blue_u);
             }
-            let out = &mut rgb[3 * x..3 * (x + n)];
-            if n == LANES {
-                for (i, out) in out.chunks_exact_mut(3).enumerate() {
-                    out[0] = r[i];
-                    out[1] = g[i];
-                    out[2] = b[i];
+            // A loop of known length becomes byte shuffles, one over a slice a byte at a time.
+            if let Ok(out) = <&mut [u8; 3 * LANES]>::try_from(&mut rgb[3 * x..3 * (x + n)]) {
+                for i in 0..LANES {
+                    out[3 * i] = r[i];
+                    out[3 * i + 1] = g[i];
+                    out[3 * i + 2] = b[i];
                 }
             } else {
-                for (i, out) in out.chunks_exact_mut(3).enumerate() {
+                for (i, out) in rgb[3 * x..3 * (x + n)].chunks_exact_mut(3).enumerate() {
                     out.copy_from_slice(&[r[i], g[i], b[i]]);
                 }
             }
@@ -244,27 +244,25 @@ fn stretch(narrow: &[u16], columns: Columns, wide: &mut [u16]) {
     match columns {
         Columns::Full => wide.iter_mut().zip(narrow).for_each(|(wide, c)| *wide = 4 * c),
         Columns::HalfLeft => {
-            for ((wide, here), next) in
-                wide.chunks_exact_mut(2).zip(narrow).zip(narrow[1..].iter().chain(Some(&last)))
-            {
+            let pairs = wide.chunks_exact_mut(2).zip(narrow).zip(&narrow[1..]);
+            for ((wide, here), next) in pairs {
                 wide[0] = 4 * here;
                 wide[1] = 2 * (here + next);
             }
-            if let (1, Some(wide)) = (wide.len() % 2, wide.last_mut()) {
-                *wide = 4 * last;
-            }
+            // Beyond the last sample the row stays as it is.
+            let rest = 2 * (narrow.len() - 1);
+            wide.iter_mut().skip(rest).for_each(|wide| *wide = 4 * last);
         }
         Columns::HalfCentre => {
-            let mut before = narrow[0];
-            for (i, wide) in wide.chunks_mut(2).enumerate() {
-                let here = *narrow.get(i).unwrap_or(&last);
-                let next = *narrow.get(i + 1).unwrap_or(&last);
-                wide[0] = before + 3 * here;
-                if let Some(wide) = wide.get_mut(1) {
-                    *wide = 3 * here + next;
-                }
-                before = here;
+            let first = narrow[0];
+            let Some((edge, rest)) = wide.split_first_mut() else { return };
+            *edge = 4 * first;
+            let pairs = rest.chunks_exact_mut(2).zip(narrow).zip(&narrow[1..]);
+            for ((wide, here), next) in pairs {
+                wide[0] = 3 * here + next;
+                wide[1] = here + 3 * next;
             }
+            rest.iter_mut().skip(2 * (narrow.len() - 1)).for_each(|wide| *wide = 4 * last);
         }
     }
 }
