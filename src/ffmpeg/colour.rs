@@ -69,10 +69,12 @@ const MATRIX_470BG: i32 = 5;
 const MATRIX_170M: i32 = 6;
 const MATRIX_240M: i32 = 7;
 const MATRIX_2020: i32 = 9;
+const PRIMARIES_709: i32 = 1;
 const PRIMARIES_UNSPECIFIED: i32 = 2;
 const PRIMARIES_2020: i32 = 9;
 const PRIMARIES_P3_DCI: i32 = 11;
 const PRIMARIES_P3_D65: i32 = 12;
+const TRANSFER_709: i32 = 1;
 const TRANSFER_PQ: i32 = 16;
 const TRANSFER_HLG: i32 = 18;
 
@@ -125,6 +127,33 @@ impl Colour {
             light,
             siting,
             matrix_replaced: known.is_none() && !layout.is_rgb && !layout.is_grey,
+        }
+    }
+
+    /// Writes these colours onto a frame, for filters that read them there: FFmpeg's `zscale` takes
+    /// what it is told of its input, but copies to its output what the frame says.
+    #[expect(unsafe_code, reason = "writes C enums as the integers they are")]
+    pub fn write_tags(&self, frame: &mut ff::frame::Video) {
+        let transfer = match self.light {
+            Light::Pq => TRANSFER_PQ,
+            Light::Hlg => TRANSFER_HLG,
+            Light::Standard | Light::Wide => TRANSFER_709,
+        };
+        let primaries = if self.primaries == PRIMARIES_UNSPECIFIED { PRIMARIES_709 } else { self.primaries };
+        let siting = match self.siting {
+            Siting::Left => 1,
+            Siting::Centre => 2,
+            Siting::TopLeft => 3,
+        };
+        // SAFETY: the frame is borrowed mutably, hence valid and ours; every field written is a C enum,
+        // of an int's size and alignment, and gets a number that its enum knows.
+        unsafe {
+            let frame = frame.as_mut_ptr();
+            (&raw mut (*frame).colorspace).cast::<i32>().write(self.matrix);
+            (&raw mut (*frame).color_range).cast::<i32>().write(1 + i32::from(self.yuv.full_range));
+            (&raw mut (*frame).color_primaries).cast::<i32>().write(primaries);
+            (&raw mut (*frame).color_trc).cast::<i32>().write(transfer);
+            (&raw mut (*frame).chroma_location).cast::<i32>().write(siting);
         }
     }
 

@@ -34,18 +34,24 @@ impl Graph {
         let mut graph = ff::filter::Graph::new();
         #[expect(unsafe_code, reason = "plain fields the wrapper does not reach")]
         // SAFETY: the graph was just allocated and is configured later; the frame is borrowed.
-        let format = unsafe {
+        let (format, matrix, range) = unsafe {
             (*graph.as_mut_ptr()).nb_threads = i32::try_from(threads).unwrap_or(0);
-            (*first.as_ptr()).format
+            let raw = first.as_ptr();
+            let matrix = (&raw const (*raw).colorspace).cast::<i32>().read();
+            ((*raw).format, matrix, (&raw const (*raw).color_range).cast::<i32>().read())
         };
         let base = rational(base);
-        let arguments = format!(
+        let mut arguments = format!(
             "video_size={}x{}:pix_fmt={format}:time_base={}/{}:pixel_aspect=1/1",
             first.width(),
             first.height(),
             base.numerator(),
             base.denominator(),
         );
+        // From FFmpeg 7 on (libavfilter 10), filters agree on these beforehand.
+        if ff::filter::version() >> 16 >= 10 {
+            arguments += &format!(":colorspace={matrix}:range={range}");
+        }
         let find = |name| ff::filter::find(name).ok_or(ff::Error::FilterNotFound);
         graph.add(&find("buffer")?, "in", &arguments)?;
         graph.add(&find("buffersink")?, "out", "")?;

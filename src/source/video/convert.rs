@@ -62,7 +62,7 @@ impl Converter {
         let graph = match chain(&shape, size, can_convert(shape.colour.light)) {
             None => None,
             Some(chain) => {
-                strip_tags(first);
+                prepare(first, &shape);
                 Some(Graph::new(first, base, &chain, threads).map_err(|error| {
                     Error::input(format!(
                         "cannot read {name}: pictures in the format {} cannot be converted: {}",
@@ -90,7 +90,7 @@ impl Converter {
                 Ok(())
             }
             Some(graph) => {
-                strip_tags(picture);
+                prepare(picture, &self.shape);
                 picture.set_pts(Some(moment.ticks));
                 graph.push(picture).map_err(filter_failed)
             }
@@ -188,6 +188,14 @@ impl Converter {
             }
         }
         Some(())
+    }
+}
+
+/// Puts the tags on a picture that its chain of filters expects.
+fn prepare(picture: &mut Picture, shape: &Shape) {
+    strip_tags(picture);
+    if shape.colour.light != Light::Standard {
+        shape.colour.write_tags(picture);
     }
 }
 

@@ -237,7 +237,7 @@ impl VideoSource {
         }
         if self.clock.mended > 0 {
             self.notes.push(format!(
-                "{} frames of {name} had no time of their own, or one out of order: each follows the one before it",
+                "{} frames of {name} claim a time not later than the frame before: each is shown right after it",
                 self.clock.mended
             ));
         }
@@ -297,7 +297,7 @@ struct Clock {
     last: Option<i64>,
     /// Ticks from one frame to the next, where nothing better is known.
     step: i64,
-    /// How many pictures had no usable time of their own.
+    /// How many pictures claimed a time not later than the one before.
     mended: u64,
 }
 
@@ -316,8 +316,7 @@ impl Clock {
             (None, Some(last)) => last.saturating_add(duration.unwrap_or(self.step)),
             (None, None) => 0,
         };
-        // A still picture has no time, and nothing to be mended.
-        self.mended += u64::from(said != Some(ticks) && self.last.is_some());
+        self.mended += u64::from(said.is_some_and(|said| said != ticks));
         self.last = Some(ticks);
         Moment { ticks, duration }
     }
