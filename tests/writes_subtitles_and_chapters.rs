@@ -27,7 +27,7 @@ fn original(folder: &Path) -> PathBuf {
     ffmpeg(
         folder,
         "-f lavfi -i testsrc=d=3:s=160x96:r=25 -f lavfi -i sine=d=3:r=48000 -i text.srt -i chapters.txt \
-         -map 0 -map 1 -map 2 -map 2 -map_metadata 3 -map_chapters 3 -c:v libx264 -c:a aac -c:s:0 srt -c:s:1 ass \
+         -map 0 -map 1 -map 2 -map 2 -map_metadata 3 -map_chapters 3 -c:v libx264 -c:a flac -c:s:0 srt -c:s:1 ass \
          -metadata:s:s:0 language=ger -metadata:s:s:0 title=Untertitel -disposition:s:0 forced \
          -attach font.ttf -metadata:s:t mimetype=application/x-truetype-font in.mkv",
     );
@@ -41,7 +41,7 @@ fn chapters(file: &Path) -> Vec<String> {
 
 /// The subtitles as text, decoded by FFmpeg.
 fn subtitles(folder: &Path, file: &Path, stream: usize) -> String {
-    let srt = ffmpeg(folder, &format!("-i {} -map 0:s:{stream} -c:s srt -f srt -", file.display()));
+    let srt = ffmpeg(folder, &format!("-copyts -i {} -map 0:s:{stream} -c:s srt -f srt -", file.display()));
     String::from_utf8(srt).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn matroska_keeps_everything() {
     assert!(finished.notes.is_empty(), "{:?}", finished.notes);
     assert_eq!(
         probe(&painted, "", "stream=codec_name,codec_type"),
-        ["h264,video", "aac,audio", "subrip,subtitle", "ass,subtitle", "ttf,attachment"]
+        ["h264,video", "flac,audio", "subrip,subtitle", "ass,subtitle", "ttf,attachment"]
     );
     assert_eq!(probe(&painted, "s:0", "stream_tags=language,title"), ["ger,Untertitel"]);
     assert_eq!(probe(&painted, "s:0", "stream_disposition=forced"), ["1"]);

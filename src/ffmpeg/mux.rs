@@ -125,6 +125,8 @@ pub fn create(container: Container, target: Target<'_>) -> Result<Output, ff::Er
             return Err(ff::Error::from(code));
         }
         (*context).flags |= AVFMT_FLAG_BITEXACT;
+        // FFmpeg calls FLAC in MP4 an experiment; players have long known it, and the sound stays whole.
+        (*context).strict_std_compliance = FF_COMPLIANCE_EXPERIMENTAL as _;
         if !container.flags().contains(ff::format::Flags::NO_FILE) {
             let code = avio_open(&mut (*context).pb, url.as_ptr(), AVIO_FLAG_WRITE as _);
             if code < 0 {

@@ -72,6 +72,12 @@ impl RgbScaler {
         Ok(Self { context, picture: ff::frame::Video::new(format, width, height), size })
     }
 
+    /// The picture that conversions fill, to be tagged once: some encoders (ProRes) ask the picture for
+    /// its colours.
+    pub fn picture(&mut self) -> &mut ff::frame::Video {
+        &mut self.picture
+    }
+
     /// Converts `frame`, which must be of this converter's size. The picture stays valid until the
     /// next call; an encoder that still holds it keeps its own copy.
     #[expect(unsafe_code, reason = "the wrapper would copy every frame once more")]

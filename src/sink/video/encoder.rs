@@ -1,13 +1,14 @@
 //! The video encoder: packed RGB in, packets with their true times out.
 //!
-//! Colours become BT.709 in limited range, and are tagged so, which is what players assume of a film
-//! anyway; encoders of RGB get RGB, JPEG gets its own BT.601 in full range.
+//! Colours become BT.709 in limited range, and are tagged so; encoders of RGB get RGB, JPEG gets its own
+//! BT.601 in full range, and small films that cannot be tagged (AVI, pipes) what players take them for.
 
 use super::options::VideoSinkOptions;
 use super::palette::Palette;
 use super::quality::{self, Quality};
 use super::timing::Timing;
 use crate::error::{Error, Result};
+use crate::ffmpeg::mux::Container;
 use crate::ffmpeg::mux_codec;
 use crate::ffmpeg::mux_scale::{Matrix, Range, RgbScaler};
 use crate::frame::{Frame, Size};
@@ -46,8 +47,8 @@ pub(super) struct Wish<'a> {
     pub(super) rate: FrameRate,
     /// Ticks of the source that a frame lasts at that rate.
     pub(super) nominal_ticks: i64,
-    /// Whether the container wants codec headers once, in front.
-    pub(super) global_header: bool,
+    /// Where it goes: it may want codec headers once, in front, and may tell of colours or not.
+    pub(super) container: Container,
     pub(super) options: &'a VideoSinkOptions,
 }
 
@@ -56,12 +57,14 @@ impl Encoder {
     pub(super) fn open(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Self> {
         let (codec, name) = (wish.codec, wish.codec.name());
         let format = pixel_format(wish, notes)?;
-        let (matrix, range) = colours(codec.id(), format);
+        let (matrix, range) = colours(wish, format);
         let broken = |error| encoder_error(name, "cannot be prepared", error);
+        let tags = Tags::new(format, matrix, range);
         let converter = if format == Pixel::PAL8 {
             Converter::Palette(Palette::new(wish.size).map_err(broken)?)
         } else {
-            let scaler = RgbScaler::new(wish.size, format, matrix, range).map_err(broken)?;
+            let mut scaler = RgbScaler::new(wish.size, format, matrix, range).map_err(broken)?;
+            tags.put_on_picture(scaler.picture());
             Converter::Scale(Box::new(scaler))
         };
 
@@ -73,10 +76,11 @@ impl Encoder {
         video.set_time_base((rate.den, rate.num));
         video.set_frame_rate(Some((rate.num, rate.den)));
         video.set_aspect_ratio((1, 1));
-        tag_colours(&mut video, format, matrix, range);
+        tags.put_on_encoder(&mut video);
 
         let mut flags = Flags::empty();
-        flags.set(Flags::GLOBAL_HEADER, wish.global_header);
+        let in_front = wish.container.flags().contains(ff::format::Flags::GLOBAL_HEADER);
+        flags.set(Flags::GLOBAL_HEADER, in_front);
         let mut settings = settings(wish, notes);
         let pixels_per_second = wish.size.pixels() as f64 * wish.rate.fps();
         let (quality, honoured) = quality::choose(&codec, wish.options.crf, pixels_per_second);
@@ -234,31 +238,66 @@ fn pixel_format(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Pixel> {
 }
 
 /// Which numbers the encoder gets for a colour.
-fn colours(codec: Id, format: Pixel) -> (Matrix, Range) {
+fn colours(wish: &Wish<'_>, format: Pixel) -> (Matrix, Range) {
+    let codec = wish.codec.id();
+    // Films that cannot say are taken for BT.601 in the sizes of old television, by players' custom.
+    let guessed = wish.size.height <= 576 && !tells_colours(codec, wish.container);
+    let matrix = if guessed { Matrix::Bt601 } else { Matrix::Bt709 };
     match format {
         _ if mux_codec::is_rgb(format) => (Matrix::Bt709, Range::Full),
         // JPEG knows only this one (JFIF).
         _ if codec == Id::MJPEG => (Matrix::Bt601, Range::Full),
-        Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P => (Matrix::Bt709, Range::Full),
-        _ => (Matrix::Bt709, Range::Limited),
+        Pixel::YUVJ420P | Pixel::YUVJ422P | Pixel::YUVJ444P | Pixel::YUVJ440P => (matrix, Range::Full),
+        _ => (matrix, Range::Limited),
     }
 }
 
-fn tag_colours(video: &mut ff::encoder::video::Video, format: Pixel, matrix: Matrix, range: Range) {
-    use ff::color;
-    let rgb = mux_codec::is_rgb(format);
-    video.set_colorspace(match matrix {
-        _ if rgb => color::Space::RGB,
-        Matrix::Bt709 => color::Space::BT709,
-        Matrix::Bt601 => color::Space::BT470BG,
-    });
-    video.set_color_range(if range == Range::Full { color::Range::JPEG } else { color::Range::MPEG });
-    video.set_color_primaries(color::Primaries::BT709);
-    video.set_color_transfer_characteristic(if rgb {
-        color::TransferCharacteristic::IEC61966_2_1
-    } else {
-        color::TransferCharacteristic::BT709
-    });
+/// Whether the file says which colours its numbers mean: in its container or in the codec's own headers.
+fn tells_colours(codec: Id, container: Container) -> bool {
+    container.has_edit_lists()
+        || container.is_matroska()
+        || matches!(codec, Id::H264 | Id::HEVC | Id::AV1 | Id::VP9 | Id::MPEG2VIDEO | Id::PRORES | Id::DNXHD)
+}
+
+/// What a file says of its colours.
+struct Tags {
+    space: ff::color::Space,
+    range: ff::color::Range,
+    transfer: ff::color::TransferCharacteristic,
+}
+
+impl Tags {
+    fn new(format: Pixel, matrix: Matrix, range: Range) -> Self {
+        use ff::color;
+        let rgb = mux_codec::is_rgb(format);
+        Self {
+            space: match matrix {
+                _ if rgb => color::Space::RGB,
+                Matrix::Bt709 => color::Space::BT709,
+                Matrix::Bt601 => color::Space::BT470BG,
+            },
+            range: if range == Range::Full { color::Range::JPEG } else { color::Range::MPEG },
+            transfer: if rgb {
+                color::TransferCharacteristic::IEC61966_2_1
+            } else {
+                color::TransferCharacteristic::BT709
+            },
+        }
+    }
+
+    fn put_on_encoder(&self, video: &mut ff::encoder::video::Video) {
+        video.set_colorspace(self.space);
+        video.set_color_range(self.range);
+        video.set_color_primaries(ff::color::Primaries::BT709);
+        video.set_color_transfer_characteristic(self.transfer);
+    }
+
+    fn put_on_picture(&self, picture: &mut ff::frame::Video) {
+        picture.set_color_space(self.space);
+        picture.set_color_range(self.range);
+        picture.set_color_primaries(ff::color::Primaries::BT709);
+        picture.set_color_transfer_characteristic(self.transfer);
+    }
 }
 
 /// The rate that the encoder is told: near the film's, in numbers that it takes.

@@ -87,8 +87,7 @@ impl VideoSink {
         let constant = holds_constant_rate_only(container);
         let base = if constant { frame_rate.time_base() } else { time_base };
         let nominal_ticks = Timestamp::new(1, frame_rate.time_base()).rescale(base).ticks.max(1);
-        let global_header = container.flags().contains(Flags::GLOBAL_HEADER);
-        let wish = Wish { codec, size, rate: frame_rate, nominal_ticks, global_header, options };
+        let wish = Wish { codec, size, rate: frame_rate, nominal_ticks, container, options };
         let encoder = Encoder::open(&wish, &mut notes)?;
 
         let failed = |error| write_error(destination.name(), error);
