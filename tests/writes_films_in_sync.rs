@@ -281,6 +281,21 @@ fn only_sound_that_does_not_fit_is_encoded_anew() {
 }
 
 #[test]
+fn sound_that_lost_nothing_loses_nothing() {
+    let dir = folder();
+    ffmpeg(
+        dir.path(),
+        "-f lavfi -i testsrc=d=1:s=160x96:r=25 -f lavfi -i aevalsrc=sin(2000*t)*0.5|cos(900*t)*0.3:d=1:s=44100 \
+         -c:v mpeg4 -c:a pcm_s16le in.mkv",
+    );
+    let (original, painted, notes) = repaint(dir.path(), "in.mkv", "out.mp4");
+    assert_eq!(probe(&painted, "a", "stream=codec_name"), ["alac"]);
+    assert!(notes[0].contains("pcm_s16le") && notes[0].contains("alac"), "{notes:?}");
+    let samples = |file: &Path| ffmpeg(dir.path(), &format!("-i {} -map 0:a -f s16le -", file.display()));
+    assert!(samples(&original) == samples(&painted));
+}
+
+#[test]
 fn a_cut_takes_the_same_part_of_the_sound() {
     let dir = folder();
     // Silence, then a tone from 3 s on: the cut from 2 s to 5 s must hear it after one second.

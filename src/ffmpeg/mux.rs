@@ -79,6 +79,12 @@ impl Container {
     /// Whether it can hold streams of this codec; `None` where it does not say.
     #[expect(unsafe_code, reason = "FFmpeg's C interface")]
     pub fn holds(self, codec: ff::codec::Id) -> Option<bool> {
+        use ff::codec::Id;
+        // The muxer says otherwise when asked, and refuses when the header is written.
+        let mp4_only = matches!(codec, Id::FLAC | Id::OPUS | Id::TRUEHD | Id::VP8 | Id::VP9 | Id::AV1);
+        if mp4_only && self.has_edit_lists() && self.name() != "mp4" {
+            return Some(false);
+        }
         // SAFETY: `self.0` is a muxer of the library.
         match unsafe { avformat_query_codec(self.0, codec.into(), FF_COMPLIANCE_NORMAL as _) } {
             0 => Some(false),
@@ -347,6 +353,8 @@ mod tests {
         assert_eq!(webm.holds(ff::codec::Id::OPUS), Some(true));
         let mp4 = Container::by_name("mp4").unwrap();
         assert_eq!(mp4.holds(ff::codec::Id::H264), Some(true));
+        assert_eq!(mp4.holds(ff::codec::Id::FLAC), Some(true));
+        assert_eq!(Container::by_name("mov").unwrap().holds(ff::codec::Id::FLAC), Some(false));
         assert!(mp4.has_edit_lists() && !webm.has_edit_lists() && webm.is_matroska());
     }
 

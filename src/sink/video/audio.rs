@@ -20,7 +20,7 @@ impl AudioTranscoder {
         container: Container,
         global_header: bool,
     ) -> Result<Self, ff::Error> {
-        let codec = codec_for(container).ok_or(ff::Error::EncoderNotFound)?;
+        let codec = codec_for(container, stream.parameters().id()).ok_or(ff::Error::EncoderNotFound)?;
         let mut decoder = ff::codec::Context::from_parameters(stream.parameters())?.decoder();
         decoder.set_packet_time_base(stream.time_base());
         let mut decoder = decoder.audio()?;
@@ -29,7 +29,9 @@ impl AudioTranscoder {
         }
 
         let abilities = codec.audio()?;
-        let format = abilities.formats().and_then(|mut formats| formats.next()).unwrap_or(decoder.format());
+        let formats: Vec<_> = abilities.formats().map(Iterator::collect).unwrap_or_default();
+        let alike = formats.iter().find(|format| format.packed() == decoder.format().packed());
+        let format = *alike.or(formats.first()).unwrap_or(&decoder.format());
         let wanted_rate = i32::try_from(decoder.rate()).unwrap_or(48_000);
         let rate = abilities
             .rates()
@@ -147,15 +149,18 @@ impl AudioTranscoder {
     }
 }
 
-/// The best encoder for audio in this container.
-fn codec_for(container: Container) -> Option<ff::Codec> {
+/// The best encoder for audio in this container: one that loses nothing for audio that has lost nothing.
+fn codec_for(container: Container, source: Id) -> Option<ff::Codec> {
     let named = |name| mux_codec::encoder(name, ff::media::Type::Audio);
     let fits = |codec: &ff::Codec| container.holds(codec.id()) == Some(true);
+    let lossless = mux_codec::is_lossless(source).then(|| named("alac")).flatten().filter(fits);
     let preferred = match container.name() {
         "webm" => named("libopus").filter(fits).or_else(|| named("libvorbis")),
         "mp4" | "mov" | "matroska" => named("aac").filter(fits),
         _ => None,
     };
     let id = container.default_codec(ff::media::Type::Audio);
-    preferred.or_else(|| ff::encoder::find(id).filter(|found| found.id() != Id::None && found.is_audio()))
+    lossless
+        .or(preferred)
+        .or_else(|| ff::encoder::find(id).filter(|found| found.id() != Id::None && found.is_audio()))
 }

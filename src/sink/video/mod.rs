@@ -103,8 +103,10 @@ impl VideoSink {
             .as_ref()
             .map(|companion| CompanionReader::open(companion, container, &mut out, &mut notes))
             .transpose()?;
-        if container.is_matroska() {
-            // Sound that begins before zero has its codec delay written instead.
+        // Matroska announces sound that begins before zero; NUT cannot, but stores no decoding times,
+        // the only ones that pictures have there.
+        let early_sound = companion.as_ref().is_some_and(CompanionReader::starts_before_zero);
+        if container.is_matroska() || (container.name() == "nut" && !early_sound) {
             mux::keep_negative_times(&mut out);
         }
         let rates = companion.as_ref().map(CompanionReader::sample_rates).unwrap_or_default();
