@@ -224,16 +224,6 @@ impl CompanionReader {
         }
     }
 
-    /// Whether some stream begins before zero.
-    pub(super) fn starts_before_zero(&self) -> bool {
-        let zero = Timestamp::new(0, TimeBase::new(1, 1));
-        self.pending.iter().any(|packet| {
-            let base = self.routes[packet.stream()].base();
-            let time = packet.dts().or(packet.pts()).map(|ticks| Timestamp::new(ticks, base));
-            self.is_within(packet, base) && time.is_some_and(|time| route::add(time, self.offset) < zero)
-        })
-    }
-
     /// Sample rates of the audio that goes into the file.
     pub(super) fn sample_rates(&self) -> Vec<i32> {
         self.input

@@ -103,10 +103,9 @@ impl VideoSink {
             .as_ref()
             .map(|companion| CompanionReader::open(companion, container, &mut out, &mut notes))
             .transpose()?;
-        // Matroska announces sound that begins before zero; NUT cannot, but stores no decoding times,
-        // the only ones that pictures have there.
-        let early_sound = companion.as_ref().is_some_and(CompanionReader::starts_before_zero);
-        if container.is_matroska() || (container.name() == "nut" && !early_sound) {
+        if container.is_matroska() {
+            // Sound that begins before zero is announced as codec delay, or as it is. Others that cannot
+            // go below zero (FLV, NUT) move all streams later by the pictures' reordering.
             mux::keep_negative_times(&mut out);
         }
         let rates = companion.as_ref().map(CompanionReader::sample_rates).unwrap_or_default();

@@ -69,6 +69,9 @@ pub(super) fn plan(
     };
     let holds = container.holds(id);
     match kind {
+        Type::Audio if holds.is_none() && container.default_codec(Type::Audio) == Id::None => {
+            left_out(&format!("The {codec} audio"), &format!("{into} holds no sound"))
+        }
         Type::Audio if holds != Some(false) => Route::Copy(Copy::new(stream)),
         Type::Audio => match AudioTranscoder::new(stream, container, global_header) {
             Ok(transcoder) => {
