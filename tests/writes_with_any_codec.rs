@@ -155,6 +155,22 @@ fn the_same_frames_give_the_same_bytes() {
 
 #[test]
 #[cfg(unix)]
+fn any_file_name_will_do() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let dir = folder();
+    let film = Film::steady(SIZE, 25, 3);
+    for name in
+        [&b"a:b.mp4"[..], b"http:.mkv", b"50% off #1.mp4", b"\xff\xfe latin \xe9.mp4", "波.mp4".as_bytes()]
+    {
+        let path = dir.path().join(std::ffi::OsStr::from_bytes(name));
+        film.write(&path, &VideoSinkOptions::default());
+        fs::rename(&path, dir.path().join("plain")).unwrap();
+        assert_eq!(frame_times(&dir.path().join("plain")).len(), 3);
+    }
+}
+
+#[test]
+#[cfg(unix)]
 fn pipes_get_whole_films() {
     let dir = folder();
     let (original, film) = irregular(dir.path());
