@@ -33,7 +33,8 @@ impl Place {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Output`](crate::error::ErrorKind::Output), naming what is in the way.
+    /// [`ErrorKind::Output`](crate::error::ErrorKind::Output), naming what is in the way;
+    /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) if it is one of the inputs.
     pub fn new<P: AsRef<Path>>(path: &Path, existing: Existing, inputs: &[P]) -> Result<Self> {
         let shown = path.display();
         if path.file_name().is_none() || path.is_dir() {
@@ -51,7 +52,7 @@ impl Place {
             });
         }
         if inputs.iter().any(|input| is_same_file(path, input.as_ref())) {
-            return Err(Error::output(format!(
+            return Err(Error::usage(format!(
                 "cannot write {shown}: it is the input, which is never overwritten"
             ))
             .hint("give the output another name"));

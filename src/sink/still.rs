@@ -83,10 +83,10 @@ impl PictureKind {
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) if the name ends in no known format;
+/// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) if the name ends in no known format or is
+/// that of one of the `inputs`;
 /// [`ErrorKind::Output`](crate::error::ErrorKind::Output) if the folder is missing or cannot be
-/// written to, the file exists and may not be replaced, it is one of the `inputs`, or the disk is
-/// full. In all these cases nothing is left under the name that was not there before.
+/// written to, the file exists and may not be replaced, or the disk is full. In all these cases nothing is left under the name that was not there before.
 pub fn write_picture<P: AsRef<Path>>(
     path: &Path,
     frame: &Frame,
@@ -151,9 +151,9 @@ impl PictureSink {
     /// # Errors
     ///
     /// [`ErrorKind::Usage`](crate::error::ErrorKind::Usage) if the pattern has no number or no known
-    /// extension; [`ErrorKind::Output`](crate::error::ErrorKind::Output) if the folder cannot be made
-    /// or written to, holds pictures of such names that may not be replaced, or one of the `inputs`
-    /// has such a name.
+    /// extension, or one of the `inputs` has such a name;
+    /// [`ErrorKind::Output`](crate::error::ErrorKind::Output) if the folder cannot be made or written
+    /// to, or holds pictures of such names that may not be replaced.
     pub fn create<P: AsRef<Path>>(pattern: &Path, existing: Existing, inputs: &[P]) -> Result<Self> {
         let kind = PictureKind::of(pattern)?;
         let pattern = NumberedPath::parse(pattern)?;
@@ -166,7 +166,7 @@ impl PictureSink {
             name.is_some_and(|name| pattern.number(name).is_some()) && is_same_file(folder_of(input), folder)
         };
         if inputs.iter().any(is_input) {
-            return Err(Error::output(format!(
+            return Err(Error::usage(format!(
                 "cannot write {pattern}: the input has such a name, and is never overwritten"
             ))
             .hint("write to another folder"));
