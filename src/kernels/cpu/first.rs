@@ -236,9 +236,9 @@ impl Kernel for Backward<'_> {
         let width = self.grad.size().width;
         let mut x = 0;
         if S::VECTORS == 2 {
-            while x + 6 <= width {
-                self.pixels::<S, 6>(s, x);
-                x += 6;
+            while x + 8 <= width {
+                self.pixels::<S, 8>(s, x);
+                x += 8;
             }
         }
         while x + 2 <= width {
@@ -259,15 +259,13 @@ impl Backward<'_> {
         let mut sums = [[s.zero(); 3]; P];
         for (block, kernel) in self.layer.backward.iter().enumerate() {
             for (ky, kernel) in kernel.iter().enumerate() {
-                let weights = kernel.each_ref().map(|w| w.each_ref().map(|w| s.load(w)));
                 let row = &self.grad.lanes()[grid.at(block, self.y + ky, x)..][..P + 2];
-                for i in 0..P + 2 {
-                    let g = s.load(&row[i]);
-                    for kx in 0..3 {
-                        if i >= kx && i - kx < P {
-                            for c in 0..3 {
-                                sums[i - kx][c] = s.mul_add(g, weights[kx][c], sums[i - kx][c]);
-                            }
+                for kx in 0..3 {
+                    let w = [s.load(&kernel[kx][0]), s.load(&kernel[kx][1]), s.load(&kernel[kx][2])];
+                    for p in 0..P {
+                        let g = s.load(&row[p + kx]);
+                        for c in 0..3 {
+                            sums[p][c] = s.mul_add(g, w[c], sums[p][c]);
                         }
                     }
                 }

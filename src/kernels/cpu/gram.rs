@@ -39,18 +39,31 @@ pub fn gram(cpu: &Cpu, features: &Blocked, gram: &mut [f32], scratch: &mut Scrat
         dispatch(cpu.level(), Products { features, rows, sums });
     });
     let (sums, scale) = (&*sums, 1.0 / size.pixels() as f32);
-    // Row i, block j of 16 columns, on or above the diagonal.
-    let place = |i: usize, j: usize| i * blocks + j;
     let shared = Shared::new(gram);
-    cpu.threads().for_each(blocks, |block, _| {
-        for i in block * LANES..channels.min((block + 1) * LANES) {
-            // SAFETY: each task has its own rows.
-            let row = unsafe { shared.slice(i * channels, channels) };
-            for (j, g) in row.iter_mut().enumerate() {
-                let (low, high) = (i.min(j), i.max(j));
-                let at = place(low, high / LANES);
-                let sum: f32 = (0..parts).map(|p| sums[p * matrix + at].0[high % LANES]).sum();
-                *g = sum * scale;
+    cpu.threads().for_each(blocks, |i, _| {
+        for j in i..blocks {
+            let mut square = [[0.0f32; LANES]; LANES];
+            for part in sums.chunks_exact(matrix) {
+                for (r, row) in square.iter_mut().enumerate() {
+                    let lane = &part[(i * LANES + r) * blocks + j];
+                    row.iter_mut().zip(lane.0).for_each(|(total, sum)| *total += sum * scale);
+                }
+            }
+            // Rows of the upper triangle, then the same numbers as columns of the lower.
+            let transposed: [[f32; LANES]; LANES] =
+                std::array::from_fn(|c| std::array::from_fn(|r| square[r][c]));
+            let copy = |from: &[[f32; LANES]; LANES], rows: usize, columns: usize| {
+                for (r, from) in from.iter().enumerate().take(channels - rows * LANES) {
+                    let start = (rows * LANES + r) * channels + columns * LANES;
+                    let count = LANES.min(channels - columns * LANES);
+                    // SAFETY: this task alone writes the squares (i, j) and (j, i), one row at a time.
+                    let row = unsafe { shared.slice(start, count) };
+                    row.copy_from_slice(&from[..row.len()]);
+                }
+            };
+            copy(&square, i, j);
+            if i != j {
+                copy(&transposed, j, i);
             }
         }
     });
@@ -81,20 +94,13 @@ impl Kernel for Products<'_> {
             while x < width {
                 let columns = x..width.min(x + run);
                 for i in 0..blocks {
-                    for half in [0, LANES / 2] {
-                        let mut j = i;
-                        while j < blocks {
-                            let (r, c) = (rows.clone(), columns.clone());
-                            if S::VECTORS == 2 && j + 1 < blocks {
-                                self.block::<S, 8, 2>(s, (i, half), j, r, c);
-                                j += 2;
-                            } else if S::VECTORS == 2 {
-                                self.block::<S, 8, 1>(s, (i, half), j, r, c);
-                                j += 1;
-                            } else {
-                                self.block::<S, 4, 1>(s, (i, half), j, r.clone(), c.clone());
-                                self.block::<S, 4, 1>(s, (i, half + 4), j, r, c);
-                                j += 1;
+                    for j in i..blocks {
+                        let at = (rows.clone(), columns.clone());
+                        if S::VECTORS == 2 {
+                            self.block::<S, LANES>(s, (i, j), 0, at);
+                        } else {
+                            for first in (0..LANES).step_by(4) {
+                                self.block::<S, 4>(s, (i, j), first, at.clone());
                             }
                         }
                     }
@@ -107,39 +113,32 @@ impl Kernel for Products<'_> {
 }
 
 impl Products<'_> {
-    /// `R` channels of block `i` from `first` on, with `N` blocks from `j` on.
+    /// `R` channels of block `i` from `first` on, with block `j`.
     #[inline(always)]
-    fn block<S: Simd, const R: usize, const N: usize>(
+    fn block<S: Simd, const R: usize>(
         &mut self,
         s: S,
-        (i, first): (usize, usize),
-        j: usize,
-        rows: Range<usize>,
-        columns: Range<usize>,
+        (i, j): (usize, usize),
+        first: usize,
+        (rows, columns): (Range<usize>, Range<usize>),
     ) {
         let grid = self.features.grid();
         let lanes = self.features.lanes();
-        let mut sums = [[s.zero(); N]; R];
+        let mut sums = [s.zero(); R];
         for y in rows {
-            let run = |block| &lanes[grid.at(block, y + 1, columns.start + 1)..][..columns.len()];
-            let left = run(i);
-            let right: [&[Lane]; N] = std::array::from_fn(|n| run(j + n));
-            for (x, left) in left.iter().enumerate() {
-                let v: [S::V; N] = std::array::from_fn(|n| s.load(&right[n][x]));
+            let left = &lanes[grid.at(i, y + 1, columns.start + 1)..][..columns.len()];
+            let right = &lanes[grid.at(j, y + 1, columns.start + 1)..][..columns.len()];
+            for (left, right) in left.iter().zip(right) {
+                let v = s.load(right);
                 for r in 0..R {
-                    let a = s.splat(left.0[first % LANES + r]);
-                    for n in 0..N {
-                        sums[r][n] = s.mul_add(a, v[n], sums[r][n]);
-                    }
+                    sums[r] = s.mul_add(s.splat(left.0[first % LANES + r]), v, sums[r]);
                 }
             }
         }
-        for r in 0..R {
-            let start = (i * LANES + first + r) * grid.blocks + j;
-            for (place, sum) in self.sums[start..].iter_mut().zip(sums[r]) {
-                let total = s.add(s.load(place), sum);
-                s.store(total, place);
-            }
+        let start = (i * LANES + first) * grid.blocks + j;
+        for (place, sum) in self.sums[start..].iter_mut().step_by(grid.blocks).zip(sums) {
+            let total = s.add(s.load(place), sum);
+            s.store(total, place);
         }
     }
 }
@@ -169,9 +168,13 @@ pub fn gram_gradient(
         // SAFETY: each task has its own panel.
         let panel = unsafe { shared.slice(p * depth, depth) };
         panel.fill([Lane::ZERO; 2]);
-        for (o, row) in coefficients.chunks_exact(channels).enumerate().skip(p * WIDTH).take(WIDTH) {
-            for (weights, &c) in panel.iter_mut().zip(row) {
-                weights[o % WIDTH / LANES].0[o % LANES] = c;
+        let rows = coefficients.chunks_exact(channels).skip(p * WIDTH).take(WIDTH);
+        // Sixteen columns at a time, so that what is written stays in the first-level cache.
+        for (k, panel) in panel.chunks_exact_mut(LANES).enumerate() {
+            for (o, row) in rows.clone().enumerate() {
+                for (weights, &c) in panel.iter_mut().zip(&row[k * LANES..]) {
+                    weights[o / LANES].0[o % LANES] = c;
+                }
             }
         }
     });

@@ -8,6 +8,8 @@
 //! Every kernel takes a [`Cpu`] (threads and level) and [`Blocked`] activations; memory that
 //! convolutions need besides is a [`Scratch`], which stops growing after the first pass over a network.
 
+#![expect(clippy::needless_range_loop, reason = "indices name rows and columns of a tile")]
+
 mod blocked;
 mod ceiling;
 mod conv;

@@ -24,11 +24,8 @@ pub(super) trait Simd: Copy {
     fn add(self, a: Self::V, b: Self::V) -> Self::V;
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
     fn mul(self, a: Self::V, b: Self::V) -> Self::V;
-    fn div(self, a: Self::V, b: Self::V) -> Self::V;
-    fn sqrt(self, a: Self::V) -> Self::V;
     /// The larger of each pair; `b` where `a` is not a number.
     fn max(self, a: Self::V, b: Self::V) -> Self::V;
-    fn min(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a · b + c`, rounded once.
     fn mul_add(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `v` where `test` > 0, otherwise 0.
@@ -115,20 +112,8 @@ impl Simd for Portable {
         zip(a, b, |a, b| a * b)
     }
     #[inline(always)]
-    fn div(self, a: Self::V, b: Self::V) -> Self::V {
-        zip(a, b, |a, b| a / b)
-    }
-    #[inline(always)]
-    fn sqrt(self, a: Self::V) -> Self::V {
-        a.map(f32::sqrt)
-    }
-    #[inline(always)]
     fn max(self, a: Self::V, b: Self::V) -> Self::V {
         zip(a, b, |a, b| if a > b { a } else { b })
-    }
-    #[inline(always)]
-    fn min(self, a: Self::V, b: Self::V) -> Self::V {
-        zip(a, b, |a, b| if a < b { a } else { b })
     }
     // Rounded twice: without the instruction `f32::mul_add` is a slow library call.
     #[inline(always)]
@@ -176,10 +161,7 @@ mod tests {
                 s.add(a, b),
                 s.sub(a, b),
                 s.mul(a, b),
-                s.div(a, s.splat(4.0)),
-                s.sqrt(s.mul(a, a)),
                 s.max(a, b),
-                s.min(a, b),
                 s.mul_add(a, b, s.splat(0.5)),
                 s.where_positive(a, b),
                 s.where_equal(a, b, s.splat(9.0), s.zero()),
@@ -205,10 +187,7 @@ mod tests {
             each(&|a, b| a + b),
             each(&|a, b| a - b),
             each(&|a, b| a * b),
-            each(&|a, _| a / 4.0),
-            each(&|a, _| a.abs()),
             each(&f32::max),
-            each(&f32::min),
             each(&|a, b| a * b + 0.5),
             each(&|a, b| if a > 0.0 { b } else { 0.0 }),
             each(&|a, b| if a == b { 9.0 } else { 0.0 }),

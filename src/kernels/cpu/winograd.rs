@@ -27,7 +27,7 @@ pub(super) fn convolve<F: Filter>(
     target: &Target<'_>,
     scratch: &mut Scratch,
 ) {
-    let plan = Plan::new::<F>(cpu, input.size(), input.grid().blocks, packed.panels.len());
+    let plan = Plan::new::<F>(cpu.threads().count(), input.size(), input.grid().blocks, packed.panels.len());
     let (transformed, products) = (plan.transformed_lanes(), plan.product_lanes());
     let own = if plan.split { products } else { transformed + products };
     scratch.reserve(cpu, own, if plan.split { transformed } else { 0 });
