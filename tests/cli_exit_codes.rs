@@ -79,8 +79,10 @@ fn outputs_that_cannot_be_written_are_4() {
 fn films_that_cannot_be_written_are_4() {
     let desk = desk();
     std::fs::write(desk.path("old.mp4"), "precious").unwrap();
+    std::fs::create_dir(desk.path("dir.mp4")).unwrap();
     let clip = media("big-buck-bunny.mp4");
-    for (output, cause) in [("none/out.mp4", "none"), ("old.mp4", "exists already"), ("f", "directory")] {
+    for (output, cause) in [("none/out.mp4", "none"), ("old.mp4", "exists already"), ("dir.mp4", "directory")]
+    {
         fails(&desk, 4, &["video", &clip, "--style", "b.png", "-o", output], &[output, cause]);
     }
     assert_eq!(std::fs::read(desk.path("old.mp4")).unwrap(), b"precious");

@@ -32,9 +32,10 @@ impl Desk {
         self.folder.path().join(name)
     }
 
-    /// A picture of crossing slopes under this name.
+    /// A picture of crossing slopes under this name, whose letters give its colours.
     pub fn picture(&self, name: &str, size: Size) -> &Self {
-        let frame = Frame::from_fn(size, |x, y| [(x * 9) as u8, (y * 7) as u8, (x * y) as u8]);
+        let seed: usize = name.bytes().map(usize::from).sum();
+        let frame = Frame::from_fn(size, |x, y| [(x * 9 + seed) as u8, (y * seed) as u8, (x * y) as u8]);
         let (width, height) = (size.width as u32, size.height as u32);
         std::fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
         image::save_buffer(self.path(name), frame.data(), width, height, image::ColorType::Rgb8).unwrap();

@@ -17,21 +17,21 @@ pub(crate) struct VideoArgs {
     #[arg(value_name = "IN")]
     pub(crate) input: PathBuf,
     /// Skip everything before this time (seconds or [HH:]MM:SS[.m]).
-    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_negative_numbers = true, help_heading = "Input")]
+    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) start: Option<Timestamp>,
     /// Stop after this long.
-    #[arg(long, value_name = "TIME", value_parser = values::span, allow_negative_numbers = true, help_heading = "Input")]
+    #[arg(long, value_name = "TIME", value_parser = values::span, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) duration: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
-    /// Iterations for every frame; 0 passes frames through unpainted.
-    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().iterations, value_parser = values::iterations, allow_negative_numbers = true, help_heading = "Painting")]
-    pub(crate) iterations: usize,
-    /// Iterations for the first frame.
-    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_negative_numbers = true, help_heading = "Painting")]
-    pub(crate) first_iterations: usize,
     #[command(flatten)]
     pub(crate) paint: PaintArgs,
+    /// Iterations for every frame; 0 passes frames through unpainted.
+    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().iterations, value_parser = values::iterations, allow_hyphen_values = true, help_heading = "Painting")]
+    pub(crate) iterations: usize,
+    /// Iterations for the first frame.
+    #[arg(long, value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_hyphen_values = true, help_heading = "Painting")]
+    pub(crate) first_iterations: usize,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
 }
@@ -50,7 +50,7 @@ pub(crate) struct OutputArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) codec: Option<String>,
     /// Constant quality of the encoder, lower is better [default: 18 for H.264].
-    #[arg(long, value_name = "N", value_parser = values::weight, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::weight, allow_hyphen_values = true)]
     pub(crate) crf: Option<f64>,
     /// The encoder's preset (ultrafast … veryslow for H.264).
     #[arg(long, value_name = "NAME")]
@@ -76,12 +76,12 @@ pub(crate) struct ImageArgs {
     #[arg(short = 'y', long, help_heading = "Output")]
     pub(crate) overwrite: bool,
     /// Take the frame of a film that is shown at this time (seconds or [HH:]MM:SS[.m]).
-    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_negative_numbers = true, help_heading = "Input")]
+    #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Timestamp>,
     #[command(flatten)]
     pub(crate) paint: PaintArgs,
     /// Iterations at each scale, from coarse to fine; 0 leaves the picture unpainted.
-    #[arg(long, alias = "first-iterations", value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_negative_numbers = true, help_heading = "Painting")]
+    #[arg(long, alias = "first-iterations", value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_hyphen_values = true, help_heading = "Painting")]
     pub(crate) iterations: usize,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
@@ -100,10 +100,10 @@ pub(crate) struct LossArgs {
     #[arg(long, value_name = "PICTURE")]
     pub(crate) image: PathBuf,
     /// Shrink content and image to this longest side first [default: their own size].
-    #[arg(long, value_name = "N", value_parser = values::side, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) size: Option<usize>,
     /// Scale the style to this longest side first [default: its own size].
-    #[arg(long, value_name = "N", value_parser = values::side, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) style_size: Option<usize>,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
@@ -112,7 +112,7 @@ pub(crate) struct LossArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     /// Threads that compute [default: all cores].
-    #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true, help_heading = "Network")]
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Network")]
     pub(crate) threads: Option<usize>,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
@@ -125,10 +125,10 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "WxH,…", value_delimiter = ',', default_value = "256x256", value_parser = values::size, allow_hyphen_values = true)]
     pub(crate) size: Vec<Size>,
     /// Numbers of threads to measure, separated by commas [default: all cores].
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = values::count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = values::count, allow_hyphen_values = true)]
     pub(crate) threads: Vec<usize>,
     /// Iterations measured after the warm-up; the median counts.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = values::count, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = values::count, allow_hyphen_values = true)]
     pub(crate) iterations: usize,
     /// How the network shrinks pictures: avg or max.
     #[arg(long, value_name = "KIND", default_value_t = PaintSettings::default().objective.pooling, value_parser = values::parsed::<Pooling>)]

@@ -21,13 +21,13 @@ fn paint() -> PaintSettings {
 #[command(next_help_heading = "Objective")]
 pub(crate) struct ObjectiveArgs {
     /// How much the content counts.
-    #[arg(long, value_name = "W", default_value_t = objective().content_weight, value_parser = values::weight, allow_negative_numbers = true)]
+    #[arg(long, value_name = "W", default_value_t = objective().content_weight, value_parser = values::weight, allow_hyphen_values = true)]
     pub(crate) content_weight: f64,
     /// How much the style counts.
-    #[arg(long, value_name = "W", default_value_t = objective().style_weight, value_parser = values::weight, allow_negative_numbers = true)]
+    #[arg(long, value_name = "W", default_value_t = objective().style_weight, value_parser = values::weight, allow_hyphen_values = true)]
     pub(crate) style_weight: f64,
     /// How much smoothness counts (total variation).
-    #[arg(long, value_name = "W", default_value_t = objective().tv_weight, value_parser = values::weight, allow_negative_numbers = true)]
+    #[arg(long, value_name = "W", default_value_t = objective().tv_weight, value_parser = values::weight, allow_hyphen_values = true)]
     pub(crate) tv: f64,
     /// Layers that describe the style, with their weights.
     #[arg(long, value_name = "LAYER=W,…", default_value_t = StyleLayers(objective().style_layers), value_parser = values::style_layers)]
@@ -69,10 +69,10 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "PICTURE[=W],…")]
     pub(crate) style: Vec<std::ffi::OsString>,
     /// Longest side that is written, in pixels [default: the source's own].
-    #[arg(long, value_name = "N", value_parser = values::side, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) size: Option<usize>,
     #[arg(
-        long, value_name = "N", value_parser = values::side, allow_negative_numbers = true,
+        long, value_name = "N", value_parser = values::side, allow_hyphen_values = true,
         help = format!(
             "Longest side that is painted; smaller than --size, the result is enlarged with the source's \
              own detail [default: {} on a CPU, {} on a GPU]",
@@ -81,7 +81,7 @@ pub(crate) struct PaintArgs {
     )]
     pub(crate) paint_size: Option<usize>,
     /// Longest side at which the style is looked at [default: as --paint-size].
-    #[arg(long, value_name = "N", value_parser = values::side, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) style_size: Option<usize>,
     /// Where a frame starts: content, noise, previous (the painted frame before) or carried (the same
     /// plus what changed in the source).
@@ -91,10 +91,10 @@ pub(crate) struct PaintArgs {
     #[arg(long, value_name = "KIND", default_value_t = paint().optimizer, value_parser = values::parsed::<OptimizerKind>)]
     pub(crate) optimizer: OptimizerKind,
     /// Adam's step, for pixels from 0 to 1.
-    #[arg(long, value_name = "RATE", default_value_t = paint().learning_rate, value_parser = values::positive, allow_negative_numbers = true)]
+    #[arg(long, value_name = "RATE", default_value_t = paint().learning_rate, value_parser = values::positive, allow_hyphen_values = true)]
     pub(crate) learning_rate: f64,
     /// Seed of the noise.
-    #[arg(long, value_name = "N", default_value_t = paint().seed, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = paint().seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
@@ -103,6 +103,6 @@ pub(crate) struct PaintArgs {
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
     /// Threads that paint [default: all cores].
-    #[arg(long, value_name = "N", value_parser = values::count, allow_negative_numbers = true, help_heading = "Network")]
+    #[arg(long, value_name = "N", value_parser = values::count, allow_hyphen_values = true, help_heading = "Network")]
     pub(crate) threads: Option<usize>,
 }
