@@ -1,6 +1,8 @@
 //! Every frame of a film is read, once, with the time `ffprobe` gives it, whatever the container and
 //! however it was cut; and a part of a film begins and ends exactly where it was asked to.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
+
 #[path = "common/clips.rs"]
 mod clips;
 
@@ -75,20 +77,24 @@ fn a_film_without_times_gets_even_ones() {
 #[test]
 fn interlaced_films_keep_one_frame_a_frame() {
     let folder = Folder::new();
-    let path = folder.clip(
-        "interlaced.mpg",
-        "-f lavfi -i testsrc2=size=128x96:rate=50:duration=2 -vf tinterlace=interleave_top,fieldorder=tff \
-         -c:v mpeg2video -q:v 2 -flags +ilme+ildct",
-    );
-    let (frames, notes) = read(&path);
-    assert_eq!(ticks(&frames), probed_ticks(&path));
-    assert_eq!(frames.len(), 50);
-    assert!(notes.iter().any(|note| note.contains("interlaced")), "{notes:?}");
-    // The combing is gone: neighbouring rows are as alike as in FFmpeg's own deinterlaced frames.
-    let judged = judged_frames(&path, "bwdif=mode=send_frame", 3 * 128 * 96);
-    for (i, (ours, theirs)) in frames.iter().zip(&judged).enumerate() {
-        let apart = difference(ours.frame.data(), theirs);
-        assert!(apart < 0.1, "frame {i}: {apart} levels apart");
+    let fields =
+        "-f lavfi -i testsrc2=size=128x96:rate=50:duration=2 -vf tinterlace=interleave_top,fieldorder=tff";
+    for (name, codec) in [
+        ("interlaced.mpg", "-c:v mpeg2video -q:v 2 -flags +ilme+ildct"),
+        ("interlaced.mp4", "-c:v libx264 -pix_fmt yuv420p -bf 2 -crf 12 -flags +ilme+ildct"),
+        ("interlaced.mkv", "-c:v ffv1 -pix_fmt yuv422p10le -flags +ilme+ildct"),
+    ] {
+        let path = folder.clip(name, &format!("{fields} {codec}"));
+        let (frames, notes) = read(&path);
+        assert_eq!(ticks(&frames), probed_ticks(&path), "{name}");
+        assert_eq!(frames.len(), 50, "{name}");
+        assert!(notes.iter().any(|note| note.contains("interlaced")), "{name}: {notes:?}");
+        // The combing is gone, exactly as FFmpeg's own filter takes it away.
+        let judged = judged_frames(&path, "bwdif=mode=send_frame", 3 * 128 * 96);
+        for (i, (ours, theirs)) in frames.iter().zip(&judged).enumerate() {
+            let apart = difference(ours.frame.data(), theirs);
+            assert!(apart < 0.1, "{name}, frame {i}: {apart} levels apart");
+        }
     }
 }
 
@@ -125,6 +131,26 @@ fn a_part_begins_and_ends_exactly() {
             }
         }
     }
+}
+
+#[test]
+fn the_part_that_is_read_is_known_to_whoever_copies_the_sound() {
+    let folder = Folder::new();
+    folder.clip("whole.mp4", &format!("{SOURCE} {X264}"));
+    let late = folder.clip("late.ts", "-i {whole.mp4} -c copy -output_ts_offset 50");
+    let span = |start, duration| {
+        let options = VideoOptions { start, duration, ..VideoOptions::default() };
+        VideoSource::open(&late, &options).unwrap().span()
+    };
+    let first = read(&late).0[0].timestamp.seconds();
+    let near = |time: Option<stylecast::time::Timestamp>, seconds: f64| {
+        (time.unwrap().seconds() - seconds).abs() < 1e-4
+    };
+    assert!(span(None, None).start.is_none() && span(None, None).duration.is_none());
+    // The first frame at or after 0.99 s is the one at 1 s, and it begins the new film.
+    let part = span(Some(0.99), Some(0.5));
+    assert!(near(part.start, first + 1.0) && near(part.duration, 0.49), "{part:?}, first {first}");
+    assert!(near(span(None, Some(0.5)).duration, 0.5));
 }
 
 #[test]

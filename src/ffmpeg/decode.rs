@@ -48,7 +48,7 @@ impl Decoder {
         let probe = describe(path, &input)?;
         let stream = probe.video_stream;
         let shown = path.display();
-        let gone = || Error::input(format!("cannot read {shown}: its video stream is gone"));
+        let gone = || Error::input(format!("cannot read {shown}: its moving picture cannot be found again"));
         let damage = Damage { cut_short: ends_early(&input, stream), ..Damage::default() };
         let (parameters, base, wants_alpha) = {
             let stream = input.stream(stream).ok_or_else(gone)?;
@@ -67,22 +67,22 @@ impl Decoder {
             Error::input(format!("cannot read {shown}: this FFmpeg has no decoder for {}", probe.codec))
                 .hint("install an FFmpeg with more codecs, or convert the film to H.264 first")
         })?;
-        let mut decoder = ff::codec::Context::from_parameters(parameters)
-            .map_err(|error| Error::input(format!("cannot read {shown}: {}", reason(error))))?
-            .decoder();
+        let refused = |error| {
+            Error::input(format!(
+                "cannot read {shown}: the decoder for {} does not start: {}",
+                probe.codec,
+                reason(error)
+            ))
+            .hint("copy or download it again, or convert it to H.264 first")
+        };
+        let mut decoder = ff::codec::Context::from_parameters(parameters).map_err(refused)?.decoder();
         decoder.set_packet_time_base(rational(base));
         #[expect(unsafe_code, reason = "the wrapper's setter turns frame and slice threads into one of them")]
         // SAFETY: the context is ours and not opened yet; a plain field is written.
         unsafe {
             (*decoder.as_mut_ptr()).thread_count = i32::try_from(threads).unwrap_or(0);
         }
-        let video = decoder.open_as(codec).and_then(ff::codec::decoder::Opened::video).map_err(|error| {
-            Error::input(format!(
-                "cannot read {shown}: the decoder for {} does not start: {}",
-                probe.codec,
-                reason(error)
-            ))
-        })?;
+        let video = decoder.open_as(codec).and_then(ff::codec::decoder::Opened::video).map_err(refused)?;
         ignore_other_streams(&mut input, stream);
         Ok(Self { input, video, stream, base, probe, damage, draining: false, failures: 0 })
     }

@@ -63,8 +63,13 @@ fn open_named(name: &CString) -> Result<ff::format::context::Input, ff::Error> {
 fn refusal(path: &Path, error: ff::Error) -> Error {
     let shown = path.display();
     let head = files::head(path);
+    if error == ff::Error::Eof {
+        return Error::input(format!("cannot read {shown}: it ends before its first frame"))
+            .hint("copy or download it again");
+    }
     if error != ff::Error::InvalidData {
-        return Error::input(format!("cannot read {shown}: {}", reason(error)));
+        return Error::input(format!("cannot read {shown}: {}", reason(error)))
+            .hint(format!("see what `ffprobe {shown}` says of it"));
     }
     if files::looks_like_text(&head) {
         return Error::input(format!("cannot read {shown}: it is a text file, not a film"))

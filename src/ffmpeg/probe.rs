@@ -23,8 +23,8 @@ pub struct Probe {
     pub codec: String,
     /// Its size as stored.
     pub stored_size: Size,
-    /// Width of a stored pixel divided by its height, as a fraction; 1/1 where nothing is said.
-    pub pixel_aspect: (i32, i32),
+    /// Width of a stored pixel divided by its height, as a fraction, where something is said of it.
+    pub pixel_aspect: Option<(i32, i32)>,
     /// How the stored picture has to be turned.
     pub orientation: Orientation,
     /// Its size on the screen: upright, with square pixels, odd sides not rounded.
@@ -37,6 +37,9 @@ pub struct Probe {
     pub start_seconds: f64,
     /// How long the moving picture lasts, where the file says so.
     pub duration_seconds: Option<f64>,
+    /// The time of its end on the film's own clock, in seconds, where the file commits itself so firmly
+    /// that an earlier end means a torn file.
+    pub promised_end_seconds: Option<f64>,
     /// How many frames there are, as the file says or by duration and rate.
     pub frames: Option<u64>,
     /// The codecs of the sound tracks.
@@ -93,8 +96,12 @@ pub(crate) fn describe(path: &Path, input: &ff::format::context::Input) -> Resul
     let duration = seconds(stream.duration()).or(whole);
     let frames = u64::try_from(stream.frames()).ok().filter(|&frames| frames > 0);
     let frames = frames.or_else(|| duration.map(|seconds| ((seconds * rate.fps()).round() as u64).max(1)));
+    // MP4's durations leave out what edit lists hide; its index tells of tears better.
+    let unsure = input.format().name().starts_with("mov,") || !duration_is_stated(input);
+    let promised =
+        if unsure { None } else { tagged_duration(&stream).or(whole.filter(|_| audio.is_empty())) };
     let orientation = orientation_of(&stream);
-    let square = square_size(shape.size, shape.pixel_aspect).unwrap_or(shape.size);
+    let square = shape.pixel_aspect.and_then(|aspect| square_size(shape.size, aspect)).unwrap_or(shape.size);
     Ok(Probe {
         format: input.format().name().to_owned(),
         video_stream: stream.index(),
@@ -107,6 +114,7 @@ pub(crate) fn describe(path: &Path, input: &ff::format::context::Input) -> Resul
         time_base: base,
         start_seconds: start_seconds(input),
         duration_seconds: duration,
+        promised_end_seconds: promised,
         frames,
         audio,
         subtitles,
@@ -132,7 +140,7 @@ fn is_cover(stream: &ff::Stream<'_>) -> bool {
 
 struct Shape {
     size: Size,
-    pixel_aspect: (i32, i32),
+    pixel_aspect: Option<(i32, i32)>,
 }
 
 impl Shape {
@@ -151,7 +159,7 @@ impl Shape {
         let said = aspect.num > 0 && aspect.den > 0;
         Self {
             size: Size::new(side(width), side(height)),
-            pixel_aspect: if said { (aspect.num, aspect.den) } else { (1, 1) },
+            pixel_aspect: said.then_some((aspect.num, aspect.den)),
         }
     }
 }
@@ -184,6 +192,22 @@ fn start_seconds(input: &ff::format::context::Input) -> f64 {
     // SAFETY: the context is valid; a plain field is read.
     let start = unsafe { (*input.as_ptr()).start_time };
     if start == ffi::AV_NOPTS_VALUE { 0.0 } else { start as f64 / f64::from(ffi::AV_TIME_BASE) }
+}
+
+/// Whether the file itself states its duration, instead of FFmpeg estimating it from its end or size.
+fn duration_is_stated(input: &ff::format::context::Input) -> bool {
+    #[expect(unsafe_code, reason = "the wrapper does not show it")]
+    // SAFETY: the context is valid; a C enum is read as the integer it is.
+    let method = unsafe { (&raw const (*input.as_ptr()).duration_estimation_method).cast::<u32>().read() };
+    method == ffi::AVDurationEstimationMethod::AVFMT_DURATION_FROM_STREAM as u32
+}
+
+/// A Matroska track's own duration, "00:01:02.345000000", in seconds.
+fn tagged_duration(stream: &ff::Stream<'_>) -> Option<f64> {
+    let metadata = stream.metadata();
+    let mut parts = metadata.get("DURATION")?.split(':').map(|part| part.parse::<f64>().ok());
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    Some((hours * 60.0 + minutes) * 60.0 + seconds)
 }
 
 /// How a stream's pictures have to be turned, by the container's display matrix.

@@ -1,6 +1,7 @@
 //! Clips made by FFmpeg's own tools, and what `ffprobe` says of them: the judge of our reading.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses some of these")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -40,11 +40,6 @@ pub(super) fn find(path: &Path, options: &VideoOptions, wanted: Wanted) -> Resul
     let origin = decoder.probe().start_seconds;
     let base = decoder.time_base();
     let goal = (start > 0.0).then(|| ticks(origin + start, base));
-    if let Some(length) = decoder.probe().duration_seconds
-        && start > length + 1.0
-    {
-        return Err(beyond_the_end(&name, start, length));
-    }
     for margin in MARGINS {
         // A goal close to the beginning is reached by reading from there.
         let Some(goal) = goal.filter(|_| start > margin) else { break };

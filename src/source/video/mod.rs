@@ -20,6 +20,10 @@ use convert::{Converter, Moment, Shape, can_convert};
 use std::collections::VecDeque;
 use std::path::Path;
 
+/// How much earlier than promised a film may end before it counts as torn; tuned: writers round, and
+/// some count the last frame's duration twice.
+const TORN_SECONDS: f64 = 0.5;
+
 /// Which part of a film is read, and how.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct VideoOptions {
@@ -33,6 +37,15 @@ pub struct VideoOptions {
     pub threads: usize,
 }
 
+/// The part of a film that is read, in ticks of its moving picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The time of the first frame, where a start was asked for.
+    pub start: Option<Timestamp>,
+    /// How long the part is, where a duration was asked for. The film may end before.
+    pub duration: Option<Timestamp>,
+}
+
 /// A film being read.
 pub struct VideoSource {
     name: String,
@@ -40,6 +53,7 @@ pub struct VideoSource {
     probe: Probe,
     decoder: Decoder,
     clock: Clock,
+    span: Span,
     /// The first tick that is no longer read.
     end: Option<i64>,
     threads: usize,
@@ -112,6 +126,13 @@ impl VideoSource {
             ))
             .hint("choose a longer --duration"));
         }
+        let span = Span {
+            start: options.start.map(|_| Timestamp::new(moment.ticks, base)),
+            duration: end.map(|end| {
+                let from = if options.start.is_some() { moment.ticks } else { ticks(origin, base) };
+                Timestamp::new(end.saturating_sub(from), base)
+            }),
+        };
         let mut noted = Noted::default();
         let shape = shape_of(&picture, &probe, &mut noted);
         let mut notes = Vec::new();
@@ -136,6 +157,7 @@ impl VideoSource {
             probe,
             decoder,
             clock,
+            span,
             end,
             threads: options.threads,
             converter: Some(converter),
@@ -151,6 +173,11 @@ impl VideoSource {
     /// What the file says of itself.
     pub fn probe(&self) -> &Probe {
         &self.probe
+    }
+
+    /// The part of the film that is read, for whoever copies its sound.
+    pub fn span(&self) -> Span {
+        self.span
     }
 
     /// The next decoded picture within the range, with its time.
@@ -219,7 +246,9 @@ impl VideoSource {
     fn note_damage(&mut self) {
         let (name, frames) = (&self.name, self.index);
         let damage = self.decoder.damage();
-        if damage.cut_short && self.noted.reached_end_of_file {
+        let end = self.noted.last_end + self.probe.start_seconds;
+        let torn = self.probe.promised_end_seconds.is_some_and(|promised| end + TORN_SECONDS < promised);
+        if (damage.cut_short || torn) && self.noted.reached_end_of_file {
             let of = match self.info.frames {
                 Some(expected) if expected > frames => format!(" of about {expected}"),
                 _ => String::new(),
@@ -322,9 +351,9 @@ impl Clock {
     }
 }
 
-/// Seconds in ticks, to the nearest.
+/// Seconds in ticks, to the nearest. No film is longer than 30 years; demuxers overflow far above.
 fn ticks(seconds: f64, base: TimeBase) -> i64 {
-    (seconds * f64::from(base.den) / f64::from(base.num)).round() as i64
+    (seconds.clamp(-1e9, 1e9) * f64::from(base.den) / f64::from(base.num)).round() as i64
 }
 
 fn no_frame(name: &str) -> Error {
@@ -354,8 +383,8 @@ fn shape_of(picture: &Picture, probe: &Probe, noted: &mut Noted) -> Shape {
     // Deinterlacing needs neighbours: once it is on, it stays on, and passes whole frames through.
     noted.interlaced |= picture.is_interlaced() && !layout.is_rgb;
     let coded = picture.aspect_ratio();
-    let coded = (coded.numerator(), coded.denominator());
-    let pixel_aspect = if probe.pixel_aspect == (1, 1) && coded.0 > 0 { coded } else { probe.pixel_aspect };
+    let coded = Some((coded.numerator(), coded.denominator())).filter(|(num, den)| *num > 0 && *den > 0);
+    let pixel_aspect = probe.pixel_aspect.or(coded).unwrap_or((1, 1));
     let orientation = match probe.orientation {
         Orientation::UPRIGHT => orientation_of_frame(picture).unwrap_or(Orientation::UPRIGHT),
         turned => turned,

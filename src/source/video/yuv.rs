@@ -53,7 +53,7 @@ pub enum Columns {
 /// The matrix in fixed point and the rows it works on. Kept from frame to frame.
 #[derive(Debug, Clone)]
 pub struct YuvToRgb {
-    shift: Shift,
+    to12: To12,
     luma_zero: i32,
     luma_gain: i32,
     red_v: i32,
@@ -67,11 +67,19 @@ pub struct YuvToRgb {
     narrow: Vec<u16>,
 }
 
-/// From the stored depth to 12 bits.
+/// From the stored depth to 12 bits. Broken films hold samples beyond their depth, which are cut off.
 #[derive(Debug, Clone, Copy)]
-enum Shift {
-    Left(u32),
-    Right(u32),
+struct To12 {
+    largest: u16,
+    left: u32,
+    right: u32,
+}
+
+impl To12 {
+    #[inline(always)]
+    fn widen<S: Sample>(self, sample: S) -> u16 {
+        (sample.value().min(self.largest) << self.left) >> self.right
+    }
 }
 
 /// Fractional bits of the matrix.
@@ -80,7 +88,11 @@ const BITS: u32 = 20;
 impl YuvToRgb {
     /// For samples of `depth` bits (8 to 16) and rows of `width` luma samples.
     pub fn new(colour: YuvColour, depth: u32, width: usize) -> Self {
-        let shift = if depth <= 12 { Shift::Left(12 - depth) } else { Shift::Right(depth - 12) };
+        let to12 = To12 {
+            largest: ((1u32 << depth) - 1) as u16,
+            left: 12u32.saturating_sub(depth),
+            right: depth.saturating_sub(12),
+        };
         // Spans in units of 12 bits. Full range reaches to the largest stored value.
         let full_span = ((1u32 << depth) - 1) as f64 * 2f64.powi(12 - depth as i32);
         let (zero, luma_span, chroma_span) =
@@ -91,7 +103,7 @@ impl YuvToRgb {
         // Chroma rows carry sixteenths.
         let chroma = |factor: f64| (factor * unit / (chroma_span * 16.0)).round() as i32;
         Self {
-            shift,
+            to12,
             luma_zero: zero,
             luma_gain: (unit / luma_span).round() as i32,
             red_v: chroma(2.0 * (1.0 - kr)),
@@ -145,7 +157,7 @@ impl YuvToRgb {
         columns: Columns,
         rgb: &mut [u8],
     ) {
-        widen(luma, self.shift, &mut self.luma);
+        widen(luma, self.to12, &mut self.luma);
         let Some(chroma) = chroma else {
             let (zero, gain) = (self.luma_zero, self.luma_gain);
             for (rgb, &y) in rgb.chunks_exact_mut(3).zip(&self.luma) {
@@ -157,7 +169,7 @@ impl YuvToRgb {
             let (near, far) = (chroma.near[plane], chroma.far[plane]);
             let n = near.len().min(far.len()).min(self.narrow.len());
             let narrow = &mut self.narrow[..n];
-            blend_rows(&near[..n], &far[..n], chroma.near_quarters, self.shift, narrow);
+            blend_rows(&near[..n], &far[..n], chroma.near_quarters, self.to12, narrow);
             stretch(narrow, columns, &mut self.chroma[plane]);
         }
         self.matrix(rgb);
@@ -209,31 +221,16 @@ fn level(value: i32) -> u8 {
 }
 
 #[inline(always)]
-fn widen<S: Sample>(from: &[S], shift: Shift, to: &mut [u16]) {
-    match shift {
-        Shift::Left(by) => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.value() << by),
-        Shift::Right(by) => to.iter_mut().zip(from).for_each(|(to, from)| *to = from.value() >> by),
-    }
+fn widen<S: Sample>(from: &[S], to12: To12, to: &mut [u16]) {
+    to.iter_mut().zip(from).for_each(|(to, &from)| *to = to12.widen(from));
 }
 
 /// `near` and `far` mixed in quarters.
 #[inline(always)]
-fn blend_rows<S: Sample>(near: &[S], far: &[S], near_quarters: u16, shift: Shift, to: &mut [u16]) {
-    widen(near, shift, to);
+fn blend_rows<S: Sample>(near: &[S], far: &[S], near_quarters: u16, to12: To12, to: &mut [u16]) {
     let far_quarters = 4 - near_quarters;
-    if far_quarters == 0 {
-        to.iter_mut().for_each(|to| *to *= 4);
-        return;
-    }
-    match shift {
-        Shift::Left(by) => to
-            .iter_mut()
-            .zip(far)
-            .for_each(|(to, far)| *to = *to * near_quarters + (far.value() << by) * far_quarters),
-        Shift::Right(by) => to
-            .iter_mut()
-            .zip(far)
-            .for_each(|(to, far)| *to = *to * near_quarters + (far.value() >> by) * far_quarters),
+    for ((to, &near), &far) in to.iter_mut().zip(near).zip(far) {
+        *to = to12.widen(near) * near_quarters + to12.widen(far) * far_quarters;
     }
 }
 
