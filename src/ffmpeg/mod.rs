@@ -3,6 +3,7 @@
 
 pub mod mux;
 pub mod mux_codec;
+mod mux_rgb420;
 pub mod mux_scale;
 pub mod mux_subtitle;
 pub mod packet;
