@@ -6,6 +6,7 @@
 
 use super::gram::Gram;
 use crate::vgg::Layer;
+use rayon::prelude::*;
 
 /// One layer's part of the style loss.
 #[derive(Debug, Clone)]
@@ -45,13 +46,21 @@ impl StyleTerm {
         coefficients: &mut [f32],
     ) -> f64 {
         let scale = style_weight * 4.0 * self.weight / (self.norm_squared * pixels as f64);
-        // Four sums, so that the additions do not wait for one another.
-        let mut sums = [0.0f64; 4];
-        for (i, ((&g, &a), k)) in gram.iter().zip(self.target.values()).zip(coefficients).enumerate() {
-            let difference = f64::from(g) - f64::from(a);
-            sums[i % 4] += difference * difference;
-            *k = (scale * difference) as f32;
-        }
+        /// A share of the work for one thread; sums are added share by share, in order.
+        const SHARE: usize = 16 * 1024;
+        let shares = gram.par_chunks(SHARE).zip(self.target.values().par_chunks(SHARE));
+        let sums: Vec<f64> = shares
+            .zip(coefficients.par_chunks_mut(SHARE))
+            .map(|((gram, target), coefficients)| {
+                let mut sum = 0.0;
+                for ((&g, &a), k) in gram.iter().zip(target).zip(coefficients) {
+                    let difference = f64::from(g) - f64::from(a);
+                    sum += difference * difference;
+                    *k = (scale * difference) as f32;
+                }
+                sum
+            })
+            .collect();
         sums.iter().sum::<f64>() / self.norm_squared
     }
 
