@@ -238,3 +238,57 @@ pub(super) fn blocks_of(values: &[f32]) -> Vec<Lane> {
     let block = |block: &[f32]| Lane(std::array::from_fn(|i| block.get(i).copied().unwrap_or(0.0)));
     values.chunks(LANES).map(block).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Level, Threads};
+    use super::*;
+    use crate::frame::Size;
+
+    /// Small enough for Miri: every algorithm on two threads, both ways, against the definition.
+    #[test]
+    fn a_small_convolution_agrees_with_its_definition() {
+        let (cin, cout, size) = (2, 17, Size::new(5, 6));
+        // Small whole numbers, so that the definition is exact.
+        let number = |i: usize| ((i * 7919 + 13) % 7) as f32 - 3.0;
+        let weights: Vec<f32> = (0..cout * cin * 9).map(number).collect();
+        let planar: Vec<f32> = (0..cin * size.pixels()).map(|i| number(3 * i)).collect();
+        let gradient: Vec<f32> = (0..cout * size.pixels()).map(|i| number(5 * i)).collect();
+        let (mut expected, mut back) = (vec![1.0f32; cout * size.pixels()], vec![0.0f32; planar.len()]);
+        for (k, w) in weights.iter().enumerate() {
+            let (o, i, dy, dx) = (k / 9 / cin, k / 9 % cin, k % 9 / 3, k % 3);
+            for y in (0..size.height).filter(|y| (1..=size.height).contains(&(y + dy))) {
+                for x in (0..size.width).filter(|x| (1..=size.width).contains(&(x + dx))) {
+                    let to = (o * size.height + y) * size.width + x;
+                    let from = (i * size.height + y + dy - 1) * size.width + x + dx - 1;
+                    expected[to] += w * planar[from];
+                    back[from] += w * gradient[to];
+                }
+            }
+        }
+        let close = |got: &Blocked, expected: &[f32]| {
+            got.to_planar().iter().zip(expected).all(|(g, e)| (g - e).abs() <= 1e-4 * (1.0 + e.abs()))
+        };
+        expected.iter_mut().for_each(|x| *x = x.max(0.0));
+        let cpu = Cpu::new(Threads::new(2).unwrap(), Some(Level::Portable)).unwrap();
+        let input = Blocked::from_planar(&planar, cin, size).unwrap();
+        let grad = Blocked::from_planar(&gradient, cout, size).unwrap();
+        for algorithm in Algorithm::ALL {
+            let conv = Conv3x3::new(&weights, &vec![1.0; cout], cin, cout, algorithm).unwrap();
+            let (mut output, mut scratch) = (Blocked::zeros(cout, size), Scratch::new());
+            conv.forward(&cpu, &input, &mut output, &mut scratch).unwrap();
+            assert!(close(&output, &expected), "forward {algorithm}");
+            let mut got = Blocked::zeros(cin, size);
+            conv.backward(&cpu, &grad, None, None, &mut got, &mut scratch).unwrap();
+            assert!(close(&got, &back), "backward {algorithm}");
+        }
+    }
+
+    #[test]
+    fn algorithms_read_what_they_print() {
+        for algorithm in Algorithm::ALL {
+            assert_eq!(algorithm.to_string().parse::<Algorithm>().unwrap(), algorithm);
+        }
+        assert!("f6".parse::<Algorithm>().is_err());
+    }
+}

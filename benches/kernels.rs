@@ -1,0 +1,231 @@
+//! How fast the CPU engine is: each kernel at the shapes of VGG-16, and a whole iteration of them.
+//!
+//! `cargo bench --no-default-features --bench kernels`; a name behind it selects (`iteration`, `forward`).
+//! The weights are random: the time does not depend on them. On a machine that does other work as well,
+//! compare the fastest samples, and alternate what you compare.
+
+#![expect(clippy::unwrap_used, reason = "a benchmark may fail loudly")]
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use stylecast::frame::Size;
+use stylecast::kernels::cpu::{
+    AdamStep, Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
+    adam_step, add_scaled_difference, gram, gram_gradient,
+    pool::{self, Pooling},
+    squared_distance,
+};
+
+fn main() {
+    divan::main();
+}
+
+/// Input and output channels of VGG-16's convolutions to conv5_1.
+const CHANNELS: [(usize, usize); 11] = [
+    (3, 64),
+    (64, 64),
+    (64, 128),
+    (128, 128),
+    (128, 256),
+    (256, 256),
+    (256, 256),
+    (256, 512),
+    (512, 512),
+    (512, 512),
+    (512, 512),
+];
+/// Convolutions with a pooling behind them.
+const POOLED: [usize; 4] = [1, 3, 6, 9];
+/// conv1_1, conv2_1, … conv5_1: the layers of the style.
+const STYLE: [usize; 5] = [0, 2, 4, 7, 10];
+/// conv4_2: the layer of the content.
+const CONTENT: usize = 8;
+
+/// Numbers in -1..1 without a pattern (Marsaglia's xorshift).
+fn numbers(count: usize) -> Vec<f32> {
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn weights(cin: usize, cout: usize) -> Vec<f32> {
+    let scale = (6.0 / (9 * cin) as f32).sqrt();
+    numbers(9 * cin * cout).iter().map(|w| w * scale).collect()
+}
+
+fn cpu(threads: usize, level: Option<Level>) -> Cpu {
+    Cpu::new(Threads::new(threads).unwrap(), level).unwrap()
+}
+
+/// Everything an iteration needs, planned once.
+struct Network {
+    cpu: Cpu,
+    first: FirstConv,
+    convs: Vec<Conv3x3>,
+    /// By convolution: its output, then the gradient there.
+    activations: Vec<Blocked>,
+    taps: Vec<Option<Blocked>>,
+    pooled: Vec<Blocked>,
+    pooled_gradients: Vec<Blocked>,
+    grams: Vec<Vec<f32>>,
+    content: Blocked,
+    pixels: Vec<f32>,
+    gradient: Vec<f32>,
+    moments: [Vec<f32>; 2],
+    scratch: Scratch,
+    step: u32,
+}
+
+impl Network {
+    fn new(cpu: Cpu, algorithm: Algorithm, mut size: Size) -> Self {
+        let normalization =
+            Normalization { scale: 1.0, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+        let convs: Vec<Conv3x3> = CHANNELS[1..]
+            .iter()
+            .map(|&(i, o)| Conv3x3::new(&weights(i, o), &vec![0.01; o], i, o, algorithm).unwrap())
+            .collect();
+        convs.iter().for_each(|conv| conv.prepare(&cpu));
+        let pixels: Vec<f32> = numbers(3 * size.pixels()).iter().map(|x| x.abs()).collect();
+        let (mut activations, mut taps, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, (_, cout)) in CHANNELS.into_iter().enumerate() {
+            activations.push(Blocked::zeros(cout, size));
+            taps.push((STYLE.contains(&i) || i == CONTENT).then(|| Blocked::zeros(cout, size)));
+            if POOLED.contains(&i) {
+                size = pool::pooled(size);
+                pooled.push(Blocked::zeros(cout, size));
+            }
+        }
+        Self {
+            first: FirstConv::new(&weights(3, 64), &[0.01; 64], 64, normalization).unwrap(),
+            convs,
+            content: activations[CONTENT].clone(),
+            activations,
+            taps,
+            pooled_gradients: pooled.clone(),
+            pooled,
+            grams: STYLE.iter().map(|&i| vec![0.0; CHANNELS[i].1 * CHANNELS[i].1]).collect(),
+            gradient: vec![0.0; pixels.len()],
+            moments: [vec![0.0; pixels.len()], vec![0.0; pixels.len()]],
+            pixels,
+            scratch: Scratch::new(),
+            step: 0,
+            cpu,
+        }
+    }
+
+    fn iteration(&mut self) {
+        let Self { cpu, first, convs, activations, taps, pooled, pooled_gradients, grams, .. } = self;
+        let scratch = &mut self.scratch;
+        cpu.install(|| {
+            let mut pools = 0;
+            for i in 0..CHANNELS.len() {
+                let (before, after) = activations.split_at_mut(i);
+                match before.last() {
+                    None => first.forward(cpu, &self.pixels, &mut after[0], scratch).unwrap(),
+                    Some(last) => {
+                        let input = if POOLED.contains(&(i - 1)) { &pooled[pools - 1] } else { last };
+                        convs[i - 1].forward(cpu, input, &mut after[0], scratch).unwrap();
+                    }
+                }
+                let activation = &after[0];
+                if let (Some(s), Some(tap)) = (STYLE.iter().position(|&s| s == i), &mut taps[i]) {
+                    gram(cpu, activation, &mut grams[s], scratch).unwrap();
+                    gram_gradient(cpu, &grams[s], activation, tap, Write::Replace, scratch).unwrap();
+                } else if let Some(tap) = &mut taps[i] {
+                    divan::black_box(squared_distance(cpu, activation, &self.content).unwrap());
+                    tap.clear();
+                    add_scaled_difference(cpu, 1e-3, activation, &self.content, tap).unwrap();
+                }
+                if POOLED.contains(&i) {
+                    pool::forward(cpu, Pooling::Average, activation, &mut pooled[pools]).unwrap();
+                    pools += 1;
+                }
+            }
+            for i in (1..CHANNELS.len()).rev() {
+                let (below, here) = activations.split_at_mut(i);
+                let top = i + 1 == CHANNELS.len();
+                let grad = if let (true, Some(tap)) = (top, &taps[i]) { tap } else { &here[0] };
+                let (conv, tap, below) = (&convs[i - 1], taps[i - 1].as_ref(), &mut below[i - 1]);
+                if POOLED.contains(&(i - 1)) {
+                    pools -= 1;
+                    let small = &mut pooled_gradients[pools];
+                    conv.backward(cpu, grad, None, None, small, scratch).unwrap();
+                    pool::backward_in_place(cpu, Pooling::Average, small, tap, below).unwrap();
+                } else {
+                    conv.backward_in_place(cpu, grad, tap, below, scratch).unwrap();
+                }
+            }
+            first.backward(cpu, &activations[0], &mut self.gradient, Write::Replace, scratch).unwrap();
+            self.step += 1;
+            let step =
+                AdamStep { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: self.step };
+            let [m, v] = &mut self.moments;
+            adam_step(cpu, step, &self.gradient, m, v, &mut self.pixels).unwrap();
+        });
+    }
+}
+
+fn bench_iteration(bencher: Bencher<'_, '_>, mut network: Network, size: Size) {
+    bencher.counter(ItemsCount::new(size.pixels())).bench_local(|| network.iteration());
+}
+
+/// A whole iteration by size; items are pixels.
+#[divan::bench(args = [(256, 256), (512, 288), (1024, 576), (1920, 1080)], sample_count = 10)]
+fn iteration(bencher: Bencher<'_, '_>, (width, height): (usize, usize)) {
+    let size = Size::new(width, height);
+    bench_iteration(bencher, Network::new(cpu(0, None), Algorithm::F4, size), size);
+}
+
+/// A whole iteration at 256×256 by number of threads.
+#[divan::bench(args = [1, 2], sample_count = 10)]
+fn iteration_with_threads(bencher: Bencher<'_, '_>, threads: usize) {
+    let size = Size::new(256, 256);
+    bench_iteration(bencher, Network::new(cpu(threads, None), Algorithm::F4, size), size);
+}
+
+/// A whole iteration at 256×256 by algorithm.
+#[divan::bench(args = [Algorithm::F4, Algorithm::F2, Algorithm::Direct], sample_count = 5)]
+fn iteration_by_algorithm(bencher: Bencher<'_, '_>, algorithm: Algorithm) {
+    let size = Size::new(256, 256);
+    bench_iteration(bencher, Network::new(cpu(0, None), algorithm, size), size);
+}
+
+/// A whole iteration at 256×256 by level of instructions.
+#[divan::bench(args = [Level::Portable, Level::Avx2, Level::Avx512], sample_count = 3)]
+fn iteration_by_level(bencher: Bencher<'_, '_>, level: Level) {
+    if level.is_available() {
+        let size = Size::new(256, 256);
+        bench_iteration(bencher, Network::new(cpu(0, Some(level)), Algorithm::F4, size), size);
+    }
+}
+
+/// Convolutions 1 to 10 at their size in a 256×256 picture; items are direct floating-point operations.
+#[divan::bench(args = 1..=10, sample_count = 10)]
+fn forward(bencher: Bencher<'_, '_>, i: usize) {
+    let (cpu, (cin, cout), size) = (cpu(0, None), CHANNELS[i], size_of_layer(i));
+    let conv = Conv3x3::new(&weights(cin, cout), &vec![0.0; cout], cin, cout, Algorithm::F4).unwrap();
+    let (input, mut output) = (Blocked::zeros(cin, size), Blocked::zeros(cout, size));
+    let mut scratch = Scratch::new();
+    bencher
+        .counter(ItemsCount::new(18 * cin * cout * size.pixels()))
+        .bench_local(|| conv.forward(&cpu, &input, &mut output, &mut scratch).unwrap());
+}
+
+/// Gram matrices at 256×256 by style layer.
+#[divan::bench(args = STYLE, sample_count = 10)]
+fn gram_matrix(bencher: Bencher<'_, '_>, i: usize) {
+    let (cpu, channels) = (cpu(0, None), CHANNELS[i].1);
+    let features = Blocked::zeros(channels, size_of_layer(i));
+    let (mut matrix, mut scratch) = (vec![0.0; channels * channels], Scratch::new());
+    bencher.bench_local(|| gram(&cpu, &features, &mut matrix, &mut scratch).unwrap());
+}
+
+fn size_of_layer(i: usize) -> Size {
+    let side = 256 >> POOLED.iter().filter(|&&p| p < i).count();
+    Size::new(side, side)
+}
