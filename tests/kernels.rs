@@ -4,6 +4,8 @@
 //! The references are the definitions written out in float64 over planar tensors; the gradients are
 //! scattered along the forward sums, not computed by the rotated kernels that the engine uses.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
+
 use proptest::prelude::*;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
@@ -257,18 +259,18 @@ fn the_first_convolution_normalises_pads_and_comes_back_to_pixels() {
 fn pooling_reference(pooling: Pooling, x: &[f64], g: &[f64], c: usize, size: Size) -> (Vec<f64>, Vec<f64>) {
     let small = pool::pooled(size);
     let (mut out, mut back) = (Vec::new(), vec![0.0; x.len()]);
-    for to in 0..c * small.pixels() {
+    for (to, &g) in g.iter().enumerate().take(c * small.pixels()) {
         let (plane, y, x0) = (to / small.pixels(), to % small.pixels() / small.width, to % small.width);
         let at = |q: usize| (plane * size.height + 2 * y + q / 2) * size.width + 2 * x0 + q % 2;
         match pooling {
             Pooling::Average => {
                 out.push((0..4).map(|q| x[at(q)]).sum::<f64>() / 4.0);
-                (0..4).for_each(|q| back[at(q)] = g[to] / 4.0);
+                (0..4).for_each(|q| back[at(q)] = g / 4.0);
             }
             Pooling::Max => {
                 let best = (0..4).reduce(|best, q| if x[at(q)] > x[at(best)] { q } else { best }).unwrap();
                 out.push(x[at(best)]);
-                back[at(best)] = g[to];
+                back[at(best)] = g;
             }
         }
     }
