@@ -1,5 +1,6 @@
 //! Each kind of failure has its exit code, and each message names the thing and the cause. Nothing is
 //! left behind.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cli_parts;
 

@@ -1,4 +1,5 @@
 //! Ctrl-C: the first keeps what is painted as a film that plays, the second leaves nothing.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(all(unix, feature = "video", feature = "embedded-weights"))]
 
 mod cli_parts;

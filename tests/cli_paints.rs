@@ -1,5 +1,6 @@
 //! The commands do what their arguments say, from files to files, and tell programs and people about
 //! it on separate channels.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cli_parts;
 

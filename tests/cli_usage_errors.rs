@@ -1,5 +1,6 @@
 //! Whatever is typed wrongly ends with exit code 2, a sentence that names it and a next step, before
 //! anything is opened or written.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod cli_parts;
 

@@ -7,9 +7,11 @@ use pipeline_parts::*;
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use stylecast::pipeline::{DECODED_QUEUE, Event, PAINTED_QUEUE, StopToken, run_lossless};
+use stylecast::pipeline::{DECODED_QUEUE, Event, PAINTED_QUEUE, Scaled, StopToken, Trimmed, run_lossless};
 use stylecast::sink::Ending;
+use stylecast::source::FrameSource;
 use stylecast::stylize::PaintReport;
+use stylecast::time::Timestamp;
 
 #[test]
 fn frames_arrive_in_order_with_their_own_time_and_picture() {
@@ -113,6 +115,23 @@ fn a_slow_painter_holds_the_source_back() {
     };
     run_lossless(Box::new(source), paint, Box::<Memory>::default(), &mut |_| {}, &StopToken::new()).unwrap();
     assert!(most <= DECODED_QUEUE + 2, "{most} frames were decoded ahead");
+}
+
+#[test]
+fn a_part_of_a_film_keeps_its_times_and_is_counted_anew() {
+    // Frames of `Counter` are shown at 40·i + i mod 3 − 80 ms: 3 at 40, 4 at 81, 5 at 122 ms.
+    let ms = |ticks| Some(Timestamp::new(ticks, BASE));
+    let mut part = Trimmed::to(Box::new(Counter::film(9)), ms(40), ms(82));
+    let mut shown = Vec::new();
+    while let Some(timed) = part.next_frame().unwrap() {
+        shown.push((timed.index.0, timed.timestamp.ticks, timed.frame.pixel(0, 0)[0]));
+    }
+    assert_eq!(shown, [(0, 40, 3), (1, 81, 4)]);
+    assert!(part.next_frame().unwrap().is_none(), "the end stays the end");
+    let size = stylecast::frame::Size::new(8, 6);
+    let mut scaled = Scaled::to(Box::new(Counter::film(1)), size);
+    assert_eq!(scaled.info().size, size);
+    assert_eq!(scaled.next_frame().unwrap().unwrap().frame.size(), size);
 }
 
 proptest! {

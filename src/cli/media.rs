@@ -26,6 +26,7 @@ pub(super) struct Part {
 }
 
 /// A film that is open.
+#[cfg_attr(not(feature = "video"), expect(dead_code, reason = "only films have a clock and sound"))]
 pub(super) struct Film {
     pub(super) source: Box<dyn FrameSource>,
     /// Where its first moment lies on its own clock, if that is not its beginning.

@@ -1,4 +1,5 @@
 //! Running the command in an empty folder, and looking at what it said and left.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(dead_code, unreachable_pub, reason = "each test file includes it and uses its own part")]
 
 use serde_json::Value;

@@ -1,5 +1,6 @@
 //! A deterministic film and a sink in memory, each of which can be told to be slow, to fail or to
 //! panic at a certain frame.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(dead_code, unreachable_pub, reason = "each test file includes it and uses its own part")]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
