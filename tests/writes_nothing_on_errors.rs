@@ -107,6 +107,12 @@ fn codecs_that_are_unknown_or_do_not_fit() {
     assert!(refused(&dir.path().join("a.mp4"), &with_codec("aac")).to_string().contains("no video encoder"));
     let options = VideoSinkOptions { pix_fmt: Some("oil".into()), ..Default::default() };
     assert!(refused(&dir.path().join("a.mp4"), &options).to_string().contains("no pixel format 'oil'"));
+    for crf in [f32::NAN, f32::INFINITY, -1.0] {
+        let options = VideoSinkOptions { crf: Some(crf), ..Default::default() };
+        let error = refused(&dir.path().join("a.mp4"), &options);
+        assert_eq!(error.kind(), ErrorKind::Usage);
+        assert!(error.to_string().contains("--crf"), "{error}");
+    }
     let options = VideoSinkOptions { preset: Some("sluggish".into()), ..with_codec("libx264") };
     if has_encoder("libx264") {
         let error = refused(&dir.path().join("a.mp4"), &options);

@@ -89,6 +89,37 @@ fn every_frame_at_its_time_whatever_the_codec() {
 }
 
 #[test]
+fn absurd_clocks_and_rates_do_no_harm() {
+    let dir = folder();
+    for (rate, base, ticks) in [
+        (FrameRate::new(90_000, 1), TimeBase::new(1, 90_000), 3_600),
+        (FrameRate::new(1, 100), TimeBase::new(1, 1_000_000_000), 40_000_000),
+        (FrameRate::new(2_000_000_011, 80_000_033), TimeBase::new(1001, 30_000), 1),
+        (FrameRate::new(25, 1), TimeBase::new(1, i32::MAX), i64::from(i32::MAX) / 25),
+    ] {
+        let mut film = Film::steady(SIZE, 25, 5);
+        (film.rate, film.base) = (rate, base);
+        film.ticks = (0..5).map(|number| number * ticks).collect();
+        film.durations = vec![Some(ticks); 5];
+        for (codec, name) in [("libx264", "a.mp4"), ("mpeg4", "a.mkv"), ("mpeg4", "a.avi")] {
+            let path = dir.path().join(name);
+            let options = VideoSinkOptions {
+                codec: has_encoder(codec).then(|| codec.into()),
+                existing: Existing::Replace,
+                ..Default::default()
+            };
+            film.write(&path, &options);
+            let got = seconds(&frame_times(&path));
+            assert_eq!(got.len(), 5, "{rate} {base:?} {name}");
+            for (number, got) in got.iter().enumerate().filter(|_| name != "a.avi") {
+                let want = number as f64 * ticks as f64 * f64::from(base.num) / f64::from(base.den);
+                assert!((got - want).abs() < 0.000_51, "{rate} {base:?} {name}: {want} became {got}");
+            }
+        }
+    }
+}
+
+#[test]
 fn containers_of_constant_rate_keep_every_frame() {
     let dir = folder();
     let (original, film) = irregular(dir.path());

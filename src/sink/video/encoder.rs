@@ -56,6 +56,10 @@ impl Encoder {
     /// Opens the encoder; what it cannot do as wished is said in `notes`.
     pub(super) fn open(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Self> {
         let (codec, name) = (wish.codec, wish.codec.name());
+        if let Some(crf) = wish.options.crf.filter(|crf| !crf.is_finite() || *crf < 0.0) {
+            return Err(Error::usage(format!("--crf {crf} is no quality"))
+                .hint("give a number from 0 (best) to 51, for example --crf 18"));
+        }
         let format = pixel_format(wish, notes)?;
         let (matrix, range) = colours(wish, format);
         let broken = |error| encoder_error(name, "cannot be prepared", error);
@@ -302,18 +306,17 @@ impl Tags {
 
 /// The rate that the encoder is told: near the film's, in numbers that it takes.
 fn nominal_rate(codec: &ff::Codec, rate: FrameRate) -> FrameRate {
-    let sane = if (0.1..=1000.0).contains(&rate.fps()) { rate } else { FrameRate::new(25, 1) };
     let listed = codec.video().ok().and_then(|video| video.rates()).and_then(|rates| {
-        let distance = |rate: &ff::Rational| (f64::from(*rate) / sane.fps()).ln().abs();
+        let distance = |listed: &ff::Rational| (f64::from(*listed) / rate.fps()).ln().abs();
         rates.min_by(|a, b| distance(a).total_cmp(&distance(b)))
     });
     match listed {
         Some(listed) => FrameRate::new(listed.numerator(), listed.denominator()),
         // MPEG-4 stores the clock in 16 bits.
-        None if sane.num > 65_535 || sane.den > 65_535 => {
-            FrameRate::new((sane.fps() * 1000.0).round().min(65_535.0) as i32, 1000)
+        None if rate.num > 65_535 || rate.den > 65_535 => {
+            FrameRate::new((rate.fps() * 1000.0).round().min(65_535.0) as i32, 1000)
         }
-        None => sane,
+        None => rate,
     }
 }
 

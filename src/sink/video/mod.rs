@@ -1,10 +1,10 @@
 //! Films: frames encoded as they come, together with everything else of the film they were painted
 //! from.
 //!
-//! The walk of a frame: [`encoder`] turns it into packets with their true times, [`companion`] writes
-//! the sound and subtitles due by then, the container takes both; [`destination`] keeps the unfinished
-//! file under another name until [`verify`] has read it back. `docs/MEDIA-WRITING.md` tells what each
-//! container can keep.
+//! The walk of a frame: `encoder` turns it into packets with their true times, `companion` writes the
+//! sound and subtitles due by then, the container takes both; `destination` keeps the unfinished file
+//! under another name until `verify` has read it back. `docs/MEDIA-WRITING.md` tells what each container
+//! can keep.
 
 mod audio;
 mod choice;
@@ -84,6 +84,11 @@ impl VideoSink {
         let codec = choice::encoder(container, options.codec.as_deref(), &mut notes)?;
         let destination = Destination::prepare(output, options)?;
 
+        // Files lie about their rate, and clocks of nanoseconds overflow the fields of containers.
+        let plausible = (0.1..=1000.0).contains(&frame_rate.fps());
+        let frame_rate = if plausible { frame_rate } else { FrameRate::new(25, 1) };
+        let too_fine = i64::from(time_base.den) > 10_000_000 * i64::from(time_base.num);
+        let time_base = if too_fine { TimeBase::new(1, 1_000_000) } else { time_base };
         let constant = holds_constant_rate_only(container);
         let base = if constant { frame_rate.time_base() } else { time_base };
         let nominal_ticks = Timestamp::new(1, frame_rate.time_base()).rescale(base).ticks.max(1);
