@@ -4,6 +4,7 @@
 use super::options::{Existing, Output, VideoSinkOptions};
 use crate::error::{Error, Result};
 use crate::ffmpeg::mux::{self, Container, Target};
+use crate::sink::place::is_same_file;
 use ffmpeg_next as ff;
 use std::fs;
 use std::io::{ErrorKind as Io, IsTerminal};
@@ -47,7 +48,7 @@ impl Destination {
                     .hint(format!("name a file in it, for example {}", path.join("painted.mp4").display())));
             }
             if let Some(companion) = &options.companion
-                && same_file(&path, &companion.path)
+                && is_same_file(&path, &companion.path)
             {
                 return Err(Error::usage(format!("cannot write {name}: it is the film being read"))
                     .hint("choose another name with -o"));
@@ -221,16 +222,6 @@ fn not_pictures(container: Container) -> Result<Container> {
             .hint("write painted.mp4, or pictures with -o frames/%05d.png"));
     }
     Ok(container)
-}
-
-/// Whether both paths lead to the same file, also through links.
-fn same_file(a: &Path, b: &Path) -> bool {
-    #[cfg(unix)]
-    if let (Ok(a), Ok(b)) = (fs::metadata(a), fs::metadata(b)) {
-        use std::os::unix::fs::MetadataExt;
-        return (a.dev(), a.ino()) == (b.dev(), b.ino());
-    }
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Opens the container at its destination.

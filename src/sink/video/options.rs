@@ -1,6 +1,8 @@
 //! What a caller can ask of a written film: where it goes, how it is encoded, and which film lends it
 //! sound, subtitles, chapters and tags.
 
+pub use crate::sink::place::Existing;
+
 use crate::time::Timestamp;
 use std::path::PathBuf;
 
@@ -12,16 +14,6 @@ pub enum Output {
     File(PathBuf),
     /// Standard output; needs [`VideoSinkOptions::format`].
     Stdout,
-}
-
-/// What happens when the file exists already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Existing {
-    /// An error, and the file stays as it is.
-    #[default]
-    Refuse,
-    /// It is replaced once the new one is complete.
-    Replace,
 }
 
 /// The film that lends its audio, subtitles, attachments, chapters and tags.
