@@ -1,6 +1,8 @@
 //! The painter paints: the objective falls, a warm start is worth iterations, and the same settings
 //! give the same bytes.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::ops::ControlFlow;
 use stylecast::device::Device;
 use stylecast::error::ErrorKind;

@@ -289,3 +289,27 @@ fn a_folder_that_cannot_be_made() {
     assert_eq!(error.kind(), ErrorKind::Output);
     assert!(error.to_string().contains("cannot keep the weights"), "{error}");
 }
+
+// The cache's place is the environment's on Linux only.
+#[test]
+#[cfg(target_os = "linux")]
+fn the_command_fetches_from_the_hub_that_the_environment_names() {
+    let server = Server::start(Fault::None);
+    let home = tempfile::tempdir().unwrap();
+    let pull = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stylecast"));
+        command.args(["models", "pull", "vgg19"]);
+        command.env("HF_ENDPOINT", &server.endpoint).env("XDG_CACHE_HOME", home.path());
+        for proxy in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
+            command.env_remove(proxy);
+        }
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(pull().contains("vgg19 is fetched"));
+    let kept = std::fs::read(home.path().join("stylecast/models/vgg19.safetensors")).unwrap();
+    assert_eq!(kept, server.content);
+    assert!(pull().contains("vgg19 is here already"));
+    assert_eq!(server.starts(), [0]);
+}
