@@ -30,37 +30,23 @@ const KERNEL_F4: [[f64; 3]; 6] = [
     [0.0, 0.0, 1.0],
 ];
 
+/// The nine taps as they are.
+const KERNEL_TAPS: [[f64; 3]; 3] = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+
 impl Tile {
+    /// G: a kernel g becomes G g Gᵀ.
+    pub(super) fn matrix(self) -> &'static [[f64; 3]] {
+        match self {
+            Self::Taps => &KERNEL_TAPS,
+            Self::F2 => &KERNEL_F2,
+            Self::F4 => &KERNEL_F4,
+        }
+    }
+
     /// Elements of a transformed kernel.
     pub(super) fn positions(self) -> usize {
-        match self {
-            Self::Taps => 9,
-            Self::F2 => 16,
-            Self::F4 => 36,
-        }
+        self.matrix().len().pow(2)
     }
-
-    /// The transformed 3×3 kernel; the first [`positions`](Self::positions) elements count.
-    pub(super) fn kernel(self, kernel: &[f64; 9]) -> [f64; 36] {
-        match self {
-            Self::Taps => std::array::from_fn(|i| kernel.get(i).copied().unwrap_or(0.0)),
-            Self::F2 => both_sides(&KERNEL_F2, kernel),
-            Self::F4 => both_sides(&KERNEL_F4, kernel),
-        }
-    }
-}
-
-/// G g Gᵀ.
-fn both_sides<const N: usize>(g: &[[f64; 3]; N], kernel: &[f64; 9]) -> [f64; 36] {
-    let mut out = [0.0; 36];
-    let half: [[f64; 3]; N] =
-        std::array::from_fn(|i| std::array::from_fn(|x| (0..3).map(|y| g[i][y] * kernel[3 * y + x]).sum()));
-    for i in 0..N {
-        for j in 0..N {
-            out[N * i + j] = (0..3).map(|x| half[i][x] * g[j][x]).sum();
-        }
-    }
-    out
 }
 
 /// The transforms of one tile size. Arrays are as long as the largest tile needs; F(2×2) uses the first
