@@ -1,6 +1,7 @@
 //! Every frame of a film is read, once, with the time `ffprobe` gives it, whatever the container and
 //! however it was cut; and a part of a film begins and ends exactly where it was asked to.
 
+#![cfg(feature = "video")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 #[path = "common/clips.rs"]

@@ -4,6 +4,7 @@
 //! The charts are made here, by the formulas of the standards, and written as raw samples; FFmpeg only
 //! stores them without loss. So no converter but ours is between the colour and the test.
 
+#![cfg(feature = "video")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 #[path = "common/clips.rs"]

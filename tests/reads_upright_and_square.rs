@@ -1,6 +1,7 @@
 //! Frames come upright, with square pixels, at even sizes that never change within a film, and what
 //! was done for that is said.
 
+#![cfg(feature = "video")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 #[path = "common/clips.rs"]

@@ -1,6 +1,7 @@
 //! Damage never loses what can still be read, and whatever cannot be read is refused with a sentence
 //! that names the file, the cause and the next step.
 
+#![cfg(feature = "video")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "these are tests")]
 
 #[path = "common/clips.rs"]
