@@ -1,7 +1,7 @@
 //! Planar YUV to packed RGB: the arithmetic that every film goes through.
 //!
 //! FFmpeg's scaler has a fast path that misplaces chroma and rounds coarsely, and an accurate one
-//! that costs more than decoding does. This one is exact to half a level and takes a third of the
+//! that costs more than decoding does. This one is exact to half a level and takes less than half the
 //! time of decoding: samples are widened to 12 bits, chroma is interpolated where the film says it
 //! was sampled (weights of sixteenths, so nothing is lost), and one fixed-point matrix (ITU-R BT.601,
 //! BT.709, BT.2020 and their kin) with 20 fractional bits gives red, green and blue.
