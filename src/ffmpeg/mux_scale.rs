@@ -30,14 +30,14 @@ const OVERREAD: usize = 64;
 
 /// A converter from packed RGB to one pixel format at one size.
 pub struct RgbScaler {
-    context: ff::software::scaling::Context,
+    context: Scaling,
     picture: ff::frame::Video,
     size: Size,
     /// For the one format that nearly all films have.
     fast: Option<Coefficients>,
 }
 
-#[expect(unsafe_code, reason = "the wrapper's scaling context is not marked, though it may move")]
+#[expect(unsafe_code, reason = "a bare pointer is not marked, though it may move")]
 // SAFETY: a scaling context has no ties to the thread that made it, and is used by one at a time.
 unsafe impl Send for RgbScaler {}
 
@@ -53,17 +53,40 @@ impl RgbScaler {
         let flags = ff::software::scaling::Flags::BILINEAR
             | ff::software::scaling::Flags::ACCURATE_RND
             | ff::software::scaling::Flags::FULL_CHR_H_INP;
-        let mut context =
-            ff::software::scaling::Context::get(Pixel::RGB24, width, height, format, width, height, flags)?;
+        let number = |format: Pixel| AVPixelFormat::from(format) as i64;
+        let settings = [
+            (c"srcw", i64::from(width)),
+            (c"srch", i64::from(height)),
+            (c"src_format", number(Pixel::RGB24)),
+            (c"dstw", i64::from(width)),
+            (c"dsth", i64::from(height)),
+            (c"dst_format", number(format)),
+            (c"sws_flags", i64::from(flags.bits())),
+            // Video has its chroma at the even columns, JPEG between them.
+            (c"dst_h_chr_pos", if range == Range::Limited { 0 } else { -513 }),
+        ];
         let table = match matrix {
             Matrix::Bt709 => SWS_CS_ITU709,
             Matrix::Bt601 => SWS_CS_ITU601,
         };
-        // SAFETY: the context is fresh; tables of coefficients are constants of the library.
-        unsafe {
+        // SAFETY: the context is fresh, owned from here on, and freed when dropped; tables of coefficients
+        // are constants of the library.
+        let context = unsafe {
+            let context = Scaling(sws_alloc_context());
+            if context.0.is_null() {
+                return Err(ff::Error::Other { errno: ff::error::ENOMEM });
+            }
+            for (name, value) in settings {
+                // Formats without subsampled chroma have no use for its place.
+                let _ = av_opt_set_int(context.0.cast(), name.as_ptr(), value, 0);
+            }
+            let code = sws_init_context(context.0, std::ptr::null_mut(), std::ptr::null_mut());
+            if code < 0 {
+                return Err(ff::Error::from(code));
+            }
             let coefficients = sws_getCoefficients(table as _);
             sws_setColorspaceDetails(
-                context.as_mut_ptr(),
+                context.0,
                 coefficients,
                 1,
                 coefficients,
@@ -72,7 +95,8 @@ impl RgbScaler {
                 1 << 16,
                 1 << 16,
             );
-        }
+            context
+        };
         let fast = (format == Pixel::YUV420P && mux_rgb420::can_convert(size))
             .then(|| Coefficients::new(matrix, range));
         Ok(Self { context, picture: ff::frame::Video::new(format, width, height), size, fast })
@@ -106,7 +130,7 @@ impl RgbScaler {
         unsafe {
             let picture = self.picture.as_mut_ptr();
             sws_scale(
-                self.context.as_mut_ptr(),
+                self.context.0,
                 planes.as_ptr(),
                 strides.as_ptr(),
                 0,
@@ -141,6 +165,17 @@ fn planes(picture: &mut ff::frame::Video) -> [(&mut [u8], usize); 3] {
     })
 }
 
+/// A scaling context that is freed. The wrapper's cannot be told where chroma lies.
+struct Scaling(*mut SwsContext);
+
+impl Drop for Scaling {
+    #[expect(unsafe_code, reason = "FFmpeg's C interface")]
+    fn drop(&mut self) {
+        // SAFETY: allocated by `RgbScaler::new`, or null; used by nobody else.
+        unsafe { sws_freeContext(self.0) };
+    }
+}
+
 /// An RGB picture of FFmpeg's own, for its filters.
 pub fn rgb_picture(frame: &Frame) -> ff::frame::Video {
     let Size { width, height } = frame.size();
@@ -158,7 +193,15 @@ mod tests {
 
     /// BT.709 by its definition (ITU-R BT.709-6, items 3.2 and 3.4), not by swscale.
     fn bt709(rgb: [u8; 3], range: Range) -> [f64; 3] {
-        let [r, g, b] = rgb.map(|v| f64::from(v) / 255.0);
+        bt709_in(rgb.map(f64::from), range)
+    }
+
+    fn bt709_exact(rgb: [f64; 3]) -> [f64; 3] {
+        bt709_in(rgb, Range::Limited)
+    }
+
+    fn bt709_in(rgb: [f64; 3], range: Range) -> [f64; 3] {
+        let [r, g, b] = rgb.map(|v| v / 255.0);
         let luma = 0.2126 * r + 0.7152 * g + 0.0722 * b;
         let (cb, cr) = ((b - luma) / 1.8556, (r - luma) / 1.5748);
         match range {
@@ -181,6 +224,24 @@ mod tests {
                     let got = f64::from(picture.data(plane)[0]);
                     assert!((got - want).abs() <= 1.0, "{rgb:?} {range:?} plane {plane}: {got}, want {want}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn chroma_lies_at_the_even_columns() {
+        crate::ffmpeg::init();
+        let size = Size::new(64, 16);
+        // Blue rises by 4 a column: half a column would be 0.9 levels of its difference.
+        let ramp = |column: f64| bt709_exact([0.0, 0.0, 4.0 * column])[1];
+        for format in [Pixel::YUV420P, Pixel::YUV422P, Pixel::NV12] {
+            let mut scaler = RgbScaler::new(size, format, Matrix::Bt709, Range::Limited).unwrap();
+            let picture = scaler.convert(Frame::from_fn(size, |x, _| [0, 0, 4 * x as u8])).unwrap();
+            let step = if format == Pixel::NV12 { 2 } else { 1 };
+            for i in 1..31 {
+                let got = f64::from(picture.data(1)[step * i]);
+                let want = ramp(2.0 * i as f64);
+                assert!((got - want).abs() <= 0.6, "{format:?} column {}: {got}, want {want}", 2 * i);
             }
         }
     }
