@@ -11,10 +11,11 @@ use super::screen::Screen;
 use super::{interrupt, media, settings, styles};
 use crate::error::{Error, Result};
 use crate::frame::Size;
-use crate::pipeline::{Outcome, StopToken, run_lossless};
+use crate::pipeline::{Outcome, StopToken, Wish, run_lossless};
 use crate::sink::Ending;
 use crate::source::{SourceInfo, TimedFrame};
 use crate::stylize::{PaintReport, Painted};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
@@ -63,7 +64,11 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
     let outcome = run_lossless(
         source,
         |timed| match &mut studio {
-            Some(studio) => studio.painter.paint(&timed.frame),
+            // A frame that nobody will see any more is not painted to its end.
+            Some(studio) => studio.painter.paint_watched(&timed.frame, |_| match stop.wish() {
+                Wish::Abandon => ControlFlow::Break(()),
+                Wish::Continue | Wish::Finish => ControlFlow::Continue(()),
+            }),
             None => Ok(pass_through(timed)),
         },
         sink,

@@ -102,6 +102,19 @@ impl Painter {
     /// # Errors
     /// A frame too small for the network, or a failing device.
     pub fn paint(&mut self, frame: &Frame) -> Result<Painted> {
+        self.paint_watched(frame, |_| ControlFlow::Continue(()))
+    }
+
+    /// As [`Self::paint`]; `on_step` sees every iteration and may stop, which keeps the frame as far as
+    /// it is painted.
+    ///
+    /// # Errors
+    /// As [`Self::paint`].
+    pub fn paint_watched(
+        &mut self,
+        frame: &Frame,
+        mut on_step: impl FnMut(Step) -> ControlFlow<()> + Send,
+    ) -> Result<Painted> {
         let began = Instant::now();
         if self.settings.iterations == 0 {
             return Ok(Painted { frame: frame.clone(), report: PaintReport::default() });
@@ -118,8 +131,10 @@ impl Painter {
             if !warm || matches!(self.settings.start, Start::Content | Start::Noise) {
                 self.adam = Adam::new(x.data().len());
             }
-            let mut report =
-                self.optimise(&source, &mut x, iterations, &mut |_, _| ControlFlow::Continue(()))?;
+            let mut see = |iteration: usize, losses: &Losses| {
+                on_step(Step { iteration, of: iterations, size, losses: losses.clone() })
+            };
+            let mut report = self.optimise(&source, &mut x, iterations, &mut see)?;
             let painted =
                 if size == frame.size() { x.to_frame() } else { upsample(&x, &source, &whole).to_frame() };
             self.last = Some(Last { source, painted: x });
