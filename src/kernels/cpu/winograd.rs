@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
 use super::Cpu;
-use super::blocked::{Blocked, Lane};
+use super::blocked::{Blocked, LANES, Lane};
 use super::pack::Packed;
 use super::panel::{Weights, multiply, pieces, with_rows};
 use super::plan::Plan;
@@ -64,6 +64,10 @@ pub(super) fn convolve<F: Filter>(
         });
     }
 }
+
+/// Input channels whose products are summed in registers before they are added to the others: sums of
+/// short sums halve the rounding error of 512 channels and cost no measurable time.
+const RUN: usize = 128;
 
 /// What the stages of one convolution share.
 struct Job<'a, F> {
@@ -185,13 +189,20 @@ impl<F: Filter> Multiply<'_, F> {
         let (count, depth) = (self.tiles.len(), self.job.packed.depth);
         let left = &self.from[position * self.job.plan.transformed_stride(count) + first..];
         let right = &self.job.packed.panels[panel][position * depth..][..depth];
-        let mut sums = [[s.zero(); N]; R];
-        multiply(s, left, count, right, block, ahead, &mut sums);
         let start = position * self.job.plan.product_stride(count) + (p * count + first) * 2;
-        let (pairs, _) = self.products[start..].as_chunks_mut::<2>();
-        for (pair, sum) in pairs.iter_mut().zip(sums) {
-            for n in 0..N {
-                s.store(sum[n], &mut pair[(block + n) % 2]);
+        let parts = depth.div_ceil(RUN);
+        for (i, right) in right.chunks(RUN).enumerate() {
+            let left = &left[i * RUN / LANES * count..];
+            let ahead = &ahead[i * ahead.len() / parts..(i + 1) * ahead.len() / parts];
+            let mut sums = [[s.zero(); N]; R];
+            multiply(s, left, count, right, block, ahead, &mut sums);
+            let (pairs, _) = self.products[start..].as_chunks_mut::<2>();
+            for (pair, sum) in pairs.iter_mut().zip(sums) {
+                for n in 0..N {
+                    let place = &mut pair[(block + n) % 2];
+                    let v = if i == 0 { sum[n] } else { s.add(s.load(place), sum[n]) };
+                    s.store(v, place);
+                }
             }
         }
     }
