@@ -53,7 +53,7 @@ pub struct Objective {
 }
 
 enum Engine {
-    Cpu(CpuObjective),
+    Cpu(Box<CpuObjective>),
     Tensor(TensorObjective),
 }
 
@@ -66,7 +66,7 @@ impl Objective {
     pub fn new(network: &Network, settings: ObjectiveSettings) -> Result<Self> {
         settings.check(network.model())?;
         let engine = match network {
-            Network::Cpu(network) => Engine::Cpu(CpuObjective::new(network.clone())),
+            Network::Cpu(network) => Engine::Cpu(Box::new(CpuObjective::new(network.clone()))),
             Network::Tensor(network) => Engine::Tensor(TensorObjective::new(network.clone())),
         };
         Ok(Self { settings, style: Vec::new(), engine })
