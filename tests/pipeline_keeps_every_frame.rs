@@ -9,7 +9,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use stylecast::pipeline::{DECODED_QUEUE, Event, PAINTED_QUEUE, Scaled, StopToken, Trimmed, run_lossless};
 use stylecast::sink::Ending;
-use stylecast::source::FrameSource;
 use stylecast::stylize::PaintReport;
 use stylecast::time::Timestamp;
 
