@@ -3,7 +3,7 @@
 //!
 //! The walk of a frame: `encoder` turns it into packets with their true times, `companion` writes the
 //! sound and subtitles due by then, the container takes both; `destination` keeps the unfinished file
-//! under another name until `verify` has read it back. `docs/MEDIA-WRITING.md` tells what each container
+//! under another name until `verify` has read it back. `docs/MEDIA.md` tells what each container
 //! can keep.
 
 mod audio;
