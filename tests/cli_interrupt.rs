@@ -86,6 +86,8 @@ fn the_second_signal_ends_it_at_once_and_leaves_nothing() {
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
     assert!(line.contains("press Ctrl-C again"), "{line}");
+    // Within a moment it would be an echo of the first.
+    std::thread::sleep(std::time::Duration::from_millis(250));
     interrupt(&child, "-INT");
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert!(desk.files().is_empty(), "{:?}", desk.files());

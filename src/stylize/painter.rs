@@ -207,8 +207,8 @@ impl Painter {
         iterations: usize,
         on_step: &mut dyn FnMut(usize, &Losses) -> ControlFlow<()>,
     ) -> Result<PaintReport> {
-        self.describe_style(source.size())?;
         self.objective.set_content(source)?;
+        self.describe_style(source.size())?;
         let mut report = PaintReport::default();
         let mut see = |losses: &Losses, report: &mut PaintReport| {
             report.iterations += 1;
@@ -258,7 +258,7 @@ impl Painter {
         }
         let mut parts = Vec::new();
         for (picture, weight) in &self.styles {
-            let scaled = resize_frame(picture, picture.size().with_longest_side(longest));
+            let scaled = resize_frame(picture, style_size(picture.size(), longest));
             parts.push((self.objective.describe_style(&Pixels::from_frame(&scaled))?, *weight));
         }
         if let Some(style) = StyleTarget::blend(&parts) {
@@ -269,14 +269,41 @@ impl Painter {
     }
 }
 
+/// The size at which a style picture of `size` is looked at: `longest` on its longest side, or more if
+/// its shortest would fall below what the network needs.
+fn style_size(size: Size, longest: usize) -> Size {
+    let least = SMALLEST_STYLE * size.longest_side().div_ceil(size.shortest_side().max(1));
+    size.with_longest_side(longest.max(least))
+}
+
 /// The sizes from coarse to fine that end at `size`, each twice the one before.
 fn scales(size: Size) -> Vec<Size> {
     let mut scales = vec![size];
     let mut longest = size.longest_side() / 2;
-    while longest >= COARSEST {
+    while longest >= COARSEST && size.with_longest_side(longest).shortest_side() >= SMALLEST_STYLE {
         scales.push(size.with_longest_side(longest));
         longest /= 2;
     }
     scales.reverse();
     scales
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_double_up_to_the_picture() {
+        let longest = |size| scales(size).iter().map(|s| s.longest_side()).collect::<Vec<_>>();
+        assert_eq!(longest(Size::new(1280, 720)), [320, 640, 1280]);
+        assert_eq!(longest(Size::new(300, 511)), [511]);
+        assert_eq!(longest(Size::new(512, 16)), [512], "half of it would be too low for the network");
+    }
+
+    #[test]
+    fn a_long_style_stays_wide_enough_for_the_network() {
+        assert_eq!(style_size(Size::new(600, 400), 300), Size::new(300, 200));
+        assert!(style_size(Size::new(2000, 100), 64).shortest_side() >= SMALLEST_STYLE);
+        assert!(style_size(Size::new(17, 1000), 20).shortest_side() >= SMALLEST_STYLE);
+    }
 }

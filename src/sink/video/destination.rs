@@ -148,6 +148,11 @@ impl Destination {
 fn folder_error(name: &str, folder: &Path, error: std::io::Error) -> Error {
     let shown = folder.display();
     match error.kind() {
+        // Some systems' own folders (/proc) exist and yet say "not found" to whoever writes there.
+        Io::NotFound if folder.is_dir() => {
+            Error::output(format!("cannot write {name}: no files can be made in the folder {shown}"))
+                .hint("choose another folder with -o")
+        }
         Io::NotFound => Error::output(format!("cannot write {name}: there is no folder {shown}"))
             .hint(format!("make it first: mkdir -p {shown}")),
         Io::NotADirectory => Error::output(format!("cannot write {name}: {shown} is not a folder"))
