@@ -25,6 +25,11 @@ pub fn resize_pixels(pixels: &Pixels, size: Size) -> Pixels {
     resize(pixels, size, FilterType::Lanczos3)
 }
 
+/// `pixels` at `size` by Catmull & Rom's cubic: softer than Lanczos, with a third of its ringing.
+pub fn resize_cubic(pixels: &Pixels, size: Size) -> Pixels {
+    resize(pixels, size, FilterType::CatmullRom)
+}
+
 /// `pixels` at `size`, bilinearly: no overshoot, for fields that are not pictures.
 pub fn resize_linear(pixels: &Pixels, size: Size) -> Pixels {
     resize(pixels, size, FilterType::Bilinear)

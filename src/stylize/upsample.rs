@@ -5,11 +5,13 @@
 //! source's finer detail is added in the same proportion (the local linear model of He et al. 2010,
 //! *Guided Image Filtering*, eq. 5, used here on the detail only); where the paint ignores the source,
 //! nothing of the source shows. One step of back-projection (Irani & Peleg 1991) then sharpens the
-//! strokes themselves: the result, shrunk again, is the small painting.
+//! strokes themselves: the result, shrunk again, is close to the small painting. Paint is full of single
+//! bright pixels, around which interpolation and sharpening would ring; so no value leaves the range of
+//! the four painted pixels around it by more than the detail that was added there.
 
 use crate::frame::Size;
 use crate::pixels::Pixels;
-use crate::resize::{resize_linear, resize_pixels};
+use crate::resize::{resize_cubic, resize_linear, resize_pixels};
 use rayon::prelude::*;
 
 /// Pixels to each side of a window in the small picture. Tuned by eye: 2 follows single strokes.
@@ -27,16 +29,21 @@ pub(super) fn upsample(painted: &Pixels, small: &Pixels, source: &Pixels) -> Pix
         return painted.clone();
     }
     let follows = following(painted, small);
-    let mut large = resize_pixels(painted, size);
+    let mut large = resize_cubic(painted, size);
     let blurred = resize_pixels(small, size);
-    let follows = resize_linear(&follows, size);
+    // From here on `detail` is what the source adds.
+    let mut detail = resize_linear(&follows, size);
     large
         .data_mut()
         .par_iter_mut()
-        .zip(follows.data().par_iter())
+        .zip(detail.data_mut().par_iter_mut())
         .zip(source.data().par_iter().zip(blurred.data().par_iter()))
-        .for_each(|((out, follows), (source, blurred))| *out += follows * (source - blurred));
+        .for_each(|((out, detail), (source, blurred))| {
+            *detail *= source - blurred;
+            *out += *detail;
+        });
     back_project(&mut large, painted);
+    keep_in_range(&mut large, painted, &detail);
     large
 }
 
@@ -48,12 +55,38 @@ fn back_project(large: &mut Pixels, painted: &Pixels) {
         .iter_mut()
         .zip(painted.data())
         .for_each(|(shrunk, painted)| *shrunk = painted - *shrunk);
-    let missing = resize_pixels(&missing, large.size());
+    let missing = resize_cubic(&missing, large.size());
     large
         .data_mut()
         .par_iter_mut()
         .zip(missing.data().par_iter())
-        .for_each(|(large, missing)| *large = (*large + missing).clamp(0.0, 1.0));
+        .for_each(|(large, missing)| *large += missing);
+}
+
+/// Cuts `large` to the range of the four pixels of `painted` around each place, widened by `|detail|`,
+/// and to 0..1.
+fn keep_in_range(large: &mut Pixels, painted: &Pixels, detail: &Pixels) {
+    let (size, from) = (large.size(), painted.size());
+    // The pixel at or before a place, and the one after; pixel centres lie at half numbers.
+    let around = |i: usize, n: usize, of: usize| {
+        let place = (i as f32 + 0.5) * of as f32 / n as f32 - 0.5;
+        let before = place.floor().max(0.0) as usize;
+        (before.min(of - 1), (before + 1).min(of - 1))
+    };
+    let columns: Vec<_> = (0..size.width).map(|x| around(x, size.width, from.width)).collect();
+    let planes = painted.planes();
+    large.for_each_row(|channel, y, row| {
+        let (above, below) = around(y, size.height, from.height);
+        let line = |y: usize| &planes[channel][y * from.width..][..from.width];
+        let (above, below) = (line(above), line(below));
+        let detail = &detail.planes()[channel][y * size.width..][..size.width];
+        for ((value, &(left, right)), detail) in row.iter_mut().zip(&columns).zip(detail) {
+            let four = [above[left], above[right], below[left], below[right]];
+            let least = four.into_iter().fold(f32::INFINITY, f32::min) - detail.abs();
+            let most = four.into_iter().fold(f32::NEG_INFINITY, f32::max) + detail.abs();
+            *value = value.max(least).min(most).clamp(0.0, 1.0);
+        }
+    });
 }
 
 /// How much of the source's contrast the painting takes on around each pixel, channel by channel: the
