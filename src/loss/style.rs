@@ -52,13 +52,17 @@ impl StyleTerm {
         let sums: Vec<f64> = shares
             .zip(coefficients.par_chunks_mut(SHARE))
             .map(|((gram, target), coefficients)| {
-                let mut sum = 0.0;
-                for ((&g, &a), k) in gram.iter().zip(target).zip(coefficients) {
-                    let difference = f64::from(g) - f64::from(a);
-                    sum += difference * difference;
-                    *k = (scale * difference) as f32;
+                // Eight sums side by side: one alone would wait for every addition.
+                let mut sums = [0.0; 8];
+                let parts = gram.chunks(8).zip(target.chunks(8)).zip(coefficients.chunks_mut(8));
+                for ((gram, target), coefficients) in parts {
+                    for (((&g, &a), k), sum) in gram.iter().zip(target).zip(coefficients).zip(&mut sums) {
+                        let difference = f64::from(g) - f64::from(a);
+                        *sum += difference * difference;
+                        *k = (scale * difference) as f32;
+                    }
                 }
-                sum
+                sums.iter().sum::<f64>()
             })
             .collect();
         sums.iter().sum::<f64>() / self.norm_squared

@@ -25,12 +25,19 @@ impl Lane {
 /// Vector `(block, y, x)` of the padded grid lies at `(block · rows + y) · columns + x`; pixel (0, 0)
 /// is at `(1, 1)`. Rows and columns are the picture's sides rounded up to whole tiles of 4, plus the
 /// border of 2. Channels beyond `channels` are zero.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Blocked {
     channels: usize,
     size: Size,
     grid: Grid,
+    /// At least the grid; more after a [`reshape`](Self::reshape) from something larger.
     data: Vec<Lane>,
+}
+
+impl PartialEq for Blocked {
+    fn eq(&self, other: &Self) -> bool {
+        (self.channels, self.size, self.lanes()) == (other.channels, other.size, other.lanes())
+    }
 }
 
 /// The padded shape of a [`Blocked`], for address arithmetic.
@@ -152,12 +159,16 @@ impl Blocked {
     /// is undefined, the border included, until every pixel has been written.
     pub fn reshape(&mut self, channels: usize, size: Size) {
         (self.channels, self.size, self.grid) = (channels, size, Grid::new(channels, size));
-        self.data.resize(self.grid.blocks * self.grid.plane(), Lane::ZERO);
+        // Never shrinks: growing again would fill with zeros what is about to be written.
+        let needed = self.grid.blocks * self.grid.plane();
+        if self.data.len() < needed {
+            self.data.resize(needed, Lane::ZERO);
+        }
     }
 
     /// Sets every number to zero.
     pub fn clear(&mut self) {
-        self.data.fill(Lane::ZERO);
+        self.lanes_mut().fill(Lane::ZERO);
     }
 
     pub(super) fn grid(&self) -> Grid {
@@ -165,11 +176,11 @@ impl Blocked {
     }
 
     pub(super) fn lanes(&self) -> &[Lane] {
-        &self.data
+        &self.data[..self.grid.blocks * self.grid.plane()]
     }
 
     pub(super) fn lanes_mut(&mut self) -> &mut [Lane] {
-        &mut self.data
+        &mut self.data[..self.grid.blocks * self.grid.plane()]
     }
 
     /// Fails unless there are `channels` of `size` here; `what` names it in the message.

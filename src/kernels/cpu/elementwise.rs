@@ -57,14 +57,30 @@ impl Kernel for Distance<'_> {
 /// # Errors
 ///
 /// A model error if the shapes differ.
-pub fn mask_in_place(_cpu: &Cpu, gradient: &Blocked, activation: &mut Blocked) -> Result<()> {
+pub fn mask_in_place(cpu: &Cpu, gradient: &Blocked, activation: &mut Blocked) -> Result<()> {
     gradient.expect("gradient of a ReLU", activation.channels(), activation.size())?;
-    for (a, g) in activation.lanes_mut().iter_mut().zip(gradient.lanes()) {
-        for (a, g) in a.0.iter_mut().zip(g.0) {
-            *a = if *a > 0.0 { g } else { 0.0 };
+    let pieces = activation.lanes_mut().par_chunks_mut(PIECE).zip(gradient.lanes().par_chunks(PIECE));
+    cpu.install(|| {
+        pieces.for_each(|(activation, gradient)| dispatch(cpu.level(), Masked { gradient, activation }));
+    });
+    Ok(())
+}
+
+struct Masked<'a> {
+    gradient: &'a [Lane],
+    activation: &'a mut [Lane],
+}
+
+impl Kernel for Masked<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        for (a, g) in self.activation.iter_mut().zip(self.gradient) {
+            let v = s.where_positive(s.load(a), s.load(g));
+            s.store(v, a);
         }
     }
-    Ok(())
 }
 
 /// ‖`a`‖², summed in float64.

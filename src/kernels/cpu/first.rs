@@ -32,6 +32,10 @@ pub struct Normalization {
 /// Values under the kernel (27), the bias' 1, and zeros: two blocks.
 const DEPTH: usize = 2 * LANES;
 
+/// Rows of the gradient handed to a thread at once: each reads its neighbours', which no other core
+/// should have to fetch again.
+const ROWS: usize = 8;
+
 /// The frozen 3×3 convolution of RGB pixels, with normalisation before and a ReLU behind it.
 #[derive(Debug)]
 pub struct FirstConv {
@@ -131,11 +135,13 @@ impl FirstConv {
         grad.expect("gradient above the first convolution", self.cout, size)?;
         check_pixels(pixel_gradient, size)?;
         let shared = Shared::new(pixel_gradient);
-        cpu.threads().for_each(size.height, |y, _| {
-            // SAFETY: each task has its own row of each channel.
-            let rows =
-                [0, 1, 2].map(|c| unsafe { shared.slice((c * size.height + y) * size.width, size.width) });
-            dispatch(cpu.level(), Backward { layer: self, grad, y, rows, write });
+        cpu.threads().for_each(size.height.div_ceil(ROWS), |piece, _| {
+            for y in piece * ROWS..size.height.min((piece + 1) * ROWS) {
+                // SAFETY: each task has its own rows of each channel.
+                let rows = [0, 1, 2]
+                    .map(|c| unsafe { shared.slice((c * size.height + y) * size.width, size.width) });
+                dispatch(cpu.level(), Backward { layer: self, grad, y, rows, write });
+            }
         });
         Ok(())
     }

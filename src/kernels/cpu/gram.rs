@@ -94,15 +94,10 @@ impl Kernel for Products<'_> {
             while x < width {
                 let columns = x..width.min(x + run);
                 for i in 0..blocks {
-                    for j in i..blocks {
+                    let mut j = i;
+                    while j < blocks {
                         let at = (rows.clone(), columns.clone());
-                        if S::VECTORS == 2 {
-                            self.block::<S, LANES>(s, (i, j), 0, at);
-                        } else {
-                            for first in (0..LANES).step_by(4) {
-                                self.block::<S, 4>(s, (i, j), first, at.clone());
-                            }
-                        }
+                        j += self.beside(s, (i, j), blocks - j, at);
                     }
                 }
                 x = columns.end;
@@ -113,9 +108,40 @@ impl Kernel for Products<'_> {
 }
 
 impl Products<'_> {
-    /// `R` channels of block `i` from `first` on, with block `j`.
+    /// Block `i` with as many of the `left` blocks from `j` on as the registers hold; returns how many.
     #[inline(always)]
-    fn block<S: Simd, const R: usize>(
+    fn beside<S: Simd>(
+        &mut self,
+        s: S,
+        (i, j): (usize, usize),
+        left: usize,
+        at: (Range<usize>, Range<usize>),
+    ) -> usize {
+        if S::VECTORS != 2 {
+            for first in (0..LANES).step_by(4) {
+                self.block::<S, 4, 1>(s, (i, j), first, at.clone());
+            }
+            return 1;
+        }
+        match left {
+            1 => self.block::<S, LANES, 1>(s, (i, j), 0, at),
+            2 | 4 => {
+                self.block::<S, 8, 2>(s, (i, j), 0, at.clone());
+                self.block::<S, 8, 2>(s, (i, j), 8, at);
+                return 2;
+            }
+            _ => {
+                self.block::<S, 8, 3>(s, (i, j), 0, at.clone());
+                self.block::<S, 8, 3>(s, (i, j), 8, at);
+                return 3;
+            }
+        }
+        1
+    }
+
+    /// `R` channels of block `i` from `first` on, with the `N` blocks from `j` on.
+    #[inline(always)]
+    fn block<S: Simd, const R: usize, const N: usize>(
         &mut self,
         s: S,
         (i, j): (usize, usize),
@@ -124,21 +150,33 @@ impl Products<'_> {
     ) {
         let grid = self.features.grid();
         let lanes = self.features.lanes();
-        let mut sums = [s.zero(); R];
+        let count = columns.len();
+        let mut sums = [[s.zero(); N]; R];
         for y in rows {
-            let left = &lanes[grid.at(i, y + 1, columns.start + 1)..][..columns.len()];
-            let right = &lanes[grid.at(j, y + 1, columns.start + 1)..][..columns.len()];
-            for (left, right) in left.iter().zip(right) {
-                let v = s.load(right);
+            let left = &lanes[grid.at(i, y + 1, columns.start + 1)..][..count];
+            let mut right = [left; N];
+            for n in 0..N {
+                right[n] = &lanes[grid.at(j + n, y + 1, columns.start + 1)..][..count];
+            }
+            for (x, left) in left.iter().enumerate() {
+                let mut v = [s.zero(); N];
+                for n in 0..N {
+                    v[n] = s.load(&right[n][x]);
+                }
                 for r in 0..R {
-                    sums[r] = s.mul_add(s.splat(left.0[first % LANES + r]), v, sums[r]);
+                    let factor = s.splat(left.0[first % LANES + r]);
+                    for n in 0..N {
+                        sums[r][n] = s.mul_add(factor, v[n], sums[r][n]);
+                    }
                 }
             }
         }
         let start = (i * LANES + first) * grid.blocks + j;
-        for (place, sum) in self.sums[start..].iter_mut().step_by(grid.blocks).zip(sums) {
-            let total = s.add(s.load(place), sum);
-            s.store(total, place);
+        for (places, sums) in self.sums[start..].chunks_mut(grid.blocks).zip(sums) {
+            for (place, sum) in places.iter_mut().zip(sums) {
+                let total = s.add(s.load(place), sum);
+                s.store(total, place);
+            }
         }
     }
 }
