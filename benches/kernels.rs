@@ -10,11 +10,12 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
-    AdamStep, Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
-    adam_step, add_scaled_difference, gram, gram_gradient,
+    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
+    add_scaled_difference, gram, gram_gradient,
     pool::{self, Pooling},
     squared_distance,
 };
+use stylecast::optim::Adam;
 
 fn main() {
     divan::main();
@@ -76,9 +77,8 @@ struct Network {
     content: Blocked,
     pixels: Vec<f32>,
     gradient: Vec<f32>,
-    moments: [Vec<f32>; 2],
+    adam: Adam,
     scratch: Scratch,
-    step: u32,
 }
 
 impl Network {
@@ -110,10 +110,9 @@ impl Network {
             pooled,
             grams: STYLE.iter().map(|&i| vec![0.0; CHANNELS[i].1 * CHANNELS[i].1]).collect(),
             gradient: vec![0.0; pixels.len()],
-            moments: [vec![0.0; pixels.len()], vec![0.0; pixels.len()]],
+            adam: Adam::new(pixels.len()),
             pixels,
             scratch: Scratch::new(),
-            step: 0,
             cpu,
         }
     }
@@ -161,11 +160,7 @@ impl Network {
                 }
             }
             first.backward(cpu, &activations[0], &mut self.gradient, Write::Replace, scratch).unwrap();
-            self.step += 1;
-            let step =
-                AdamStep { learning_rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: self.step };
-            let [m, v] = &mut self.moments;
-            adam_step(cpu, step, &self.gradient, m, v, &mut self.pixels).unwrap();
+            self.adam.step(&mut self.pixels, &self.gradient, 1e-3);
         });
     }
 }

@@ -6,11 +6,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
-    AdamStep, Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Normalization, Scratch, Threads, Write, adam_step,
+    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Normalization, Scratch, Threads, Write,
     add_scaled_difference, gram, gram_gradient,
     pool::{self, Pooling},
     squared_distance,
 };
+use stylecast::optim::Adam;
 
 /// The system's allocator, counting.
 struct Counting;
@@ -44,12 +45,12 @@ fn the_second_pass_allocates_nothing() {
         .map(|algorithm| Conv3x3::new(&vec![0.01; 64 * 64 * 9], &[0.0; 64], 64, 64, algorithm).unwrap());
     let mut pixels = vec![0.5; 3 * size.pixels()];
     let mut gradient = pixels.clone();
-    let (mut m, mut v) = (vec![0.0; pixels.len()], vec![0.0; pixels.len()]);
+    let mut adam = Adam::new(pixels.len());
     let (mut a, mut b, mut c) =
         (Blocked::zeros(64, size), Blocked::zeros(64, size), Blocked::zeros(64, size));
     let (mut d, mut e) = (Blocked::zeros(64, small), Blocked::zeros(64, small));
     let (mut matrix, mut scratch) = (vec![0.0; 64 * 64], Scratch::new());
-    let mut pass = |t: u32| {
+    let mut pass = |_: u32| {
         cpu.install(|| {
             first.forward(&cpu, &pixels, &mut a, &mut scratch).unwrap();
             for conv in &convs {
@@ -64,8 +65,7 @@ fn the_second_pass_allocates_nothing() {
                 conv.backward_in_place(&cpu, &b, Some(&c), &mut a, &mut scratch).unwrap();
             }
             first.backward(&cpu, &a, &mut gradient, Write::Replace, &mut scratch).unwrap();
-            let step = AdamStep { learning_rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, step: t };
-            adam_step(&cpu, step, &gradient, &mut m, &mut v, &mut pixels).unwrap();
+            adam.step(&mut pixels, &gradient, 0.1);
         });
     };
     (1..=3).for_each(&mut pass);

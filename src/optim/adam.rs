@@ -35,7 +35,7 @@ impl Adam {
 
     /// Moves `x` against `gradient`, by about `learning_rate` at most, and clamps it to 0..1. Runs on
     /// the threads of the pool it is called in. All three lengths must agree with the moments'; what is
-    /// beyond the shortest stays as it is.
+    /// beyond the shortest stays as it is. A gradient that is not a number counts as 0.
     pub fn step(&mut self, x: &mut [f32], gradient: &[f32], learning_rate: f32) {
         /// A cache-friendly share; the result does not depend on it.
         const CHUNK: usize = 16 * 1024;
@@ -49,6 +49,7 @@ impl Adam {
             .zip(self.first.par_chunks_mut(CHUNK).zip(self.second.par_chunks_mut(CHUNK)))
             .for_each(|((x, g), (m, v))| {
                 for (((x, &g), m), v) in x.iter_mut().zip(g).zip(m).zip(v) {
+                    let g = if g.is_nan() { 0.0 } else { g };
                     *m = beta1 * *m + (1.0 - beta1) * g;
                     *v = beta2 * *v + (1.0 - beta2) * g * g;
                     let step = learning_rate * (*m * correction1) / ((*v * correction2).sqrt() + epsilon);
@@ -83,6 +84,13 @@ mod tests {
                 assert!((f64::from(*x) - f64::max(*e, 0.0)).abs() < 1e-5, "{x} {e}");
             }
         }
+    }
+
+    #[test]
+    fn a_broken_gradient_does_not_spread() {
+        let mut x = [0.5f32; 3];
+        Adam::new(3).step(&mut x, &[f32::NAN; 3], 0.1);
+        assert_eq!(x, [0.5; 3]);
     }
 
     #[test]

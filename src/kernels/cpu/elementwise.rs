@@ -1,9 +1,9 @@
-//! Sums and steps over whole tensors: distances, content gradients, Adam.
+//! Sums and differences over whole tensors: distances, content gradients, masks.
 
 use super::Cpu;
 use super::blocked::{Blocked, Lane};
 use super::simd::{Kernel, Simd, dispatch};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use rayon::prelude::*;
 
 /// Vectors handed to a thread at once.
@@ -126,87 +126,6 @@ impl Kernel for Difference<'_> {
         for ((to, a), b) in self.to.iter_mut().zip(self.a).zip(self.b) {
             let d = s.sub(s.load(a), s.load(b));
             s.store(s.mul_add(factor, d, s.load(to)), to);
-        }
-    }
-}
-
-/// The constants of one step of Adam (Kingma & Ba 2015, algorithm 1).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct AdamStep {
-    /// α, the step size.
-    pub learning_rate: f32,
-    /// β₁, the decay of the first moment.
-    pub beta1: f32,
-    /// β₂, the decay of the second moment.
-    pub beta2: f32,
-    /// ε, added outside of the square root.
-    pub epsilon: f32,
-    /// t, counted from 1; the bias of the moments is corrected by it.
-    pub step: u32,
-}
-
-/// One step of Adam on `pixels`, then clamps them to 0..1. `first` and `second` are the moments, zero
-/// before step 1. A gradient that is not a number leaves its pixel as it is.
-///
-/// # Errors
-///
-/// A model error if the lengths differ.
-pub fn adam_step(
-    cpu: &Cpu,
-    step: AdamStep,
-    gradient: &[f32],
-    first: &mut [f32],
-    second: &mut [f32],
-    pixels: &mut [f32],
-) -> Result<()> {
-    if [gradient.len(), first.len(), second.len()] != [pixels.len(); 3] {
-        return Err(Error::model("pixels, gradient and Adam's moments must have the same length"));
-    }
-    let t = step.step.max(1) as i32;
-    let correct1 = (1.0 / (1.0 - f64::from(step.beta1).powi(t))) as f32;
-    let correct2 = (1.0 / (1.0 - f64::from(step.beta2).powi(t))) as f32;
-    let scale = Corrected { step, correct1, correct2 };
-    const N: usize = PIECE * 16;
-    let moments = first.par_chunks_mut(N).zip(second.par_chunks_mut(N));
-    let pieces = pixels.par_chunks_mut(N).zip(gradient.par_chunks(N)).zip(moments);
-    cpu.install(|| {
-        pieces.for_each(|((pixels, gradient), (first, second))| {
-            dispatch(cpu.level(), Adam { scale, gradient, first, second, pixels });
-        });
-    });
-    Ok(())
-}
-
-/// The step and its two bias corrections, 1 / (1 − βᵗ).
-#[derive(Clone, Copy)]
-struct Corrected {
-    step: AdamStep,
-    correct1: f32,
-    correct2: f32,
-}
-
-struct Adam<'a> {
-    scale: Corrected,
-    gradient: &'a [f32],
-    first: &'a mut [f32],
-    second: &'a mut [f32],
-    pixels: &'a mut [f32],
-}
-
-impl Kernel for Adam<'_> {
-    type Output = ();
-
-    /// Plain loops: the compiler uses the level's instructions by itself.
-    #[inline(always)]
-    fn call<S: Simd>(self, _: S) {
-        let Corrected { step, correct1, correct2 } = self.scale;
-        let moments = self.first.iter_mut().zip(self.second);
-        for ((x, &g), (m, v)) in self.pixels.iter_mut().zip(self.gradient).zip(moments) {
-            let g = if g.is_nan() { 0.0 } else { g };
-            *m = step.beta1 * *m + (1.0 - step.beta1) * g;
-            *v = step.beta2 * *v + (1.0 - step.beta2) * g * g;
-            let delta = step.learning_rate * (*m * correct1) / ((*v * correct2).sqrt() + step.epsilon);
-            *x = (*x - delta).clamp(0.0, 1.0);
         }
     }
 }

@@ -37,9 +37,7 @@ mod winograd;
 pub use blocked::{Blocked, LANES, Lane};
 pub use ceiling::peak_flops;
 pub use conv::{Algorithm, Conv3x3};
-pub use elementwise::{
-    AdamStep, adam_step, add_scaled_difference, mask_in_place, squared_distance, squared_norm,
-};
+pub use elementwise::{add_scaled_difference, mask_in_place, squared_distance, squared_norm};
 pub use first::{FirstConv, Normalization};
 pub use gram::{gram, gram_gradient};
 pub use level::Level;
