@@ -65,7 +65,8 @@ pub(crate) struct DeviceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Painting")]
 pub(crate) struct PaintArgs {
-    /// The style: a picture, or several with weights, blended (A.jpg=2,B.jpg=1).
+    /// The style: a picture, or several with weights, blended (A.jpg=2,B.jpg=1). Needed unless
+    /// --iterations is 0.
     #[arg(long, value_name = "PICTURE[=W],…")]
     pub(crate) style: Vec<std::ffi::OsString>,
     /// Longest side that is written, in pixels [default: the source's own].
@@ -80,11 +81,12 @@ pub(crate) struct PaintArgs {
         )
     )]
     pub(crate) paint_size: Option<usize>,
-    /// Longest side at which the style is looked at [default: as --paint-size].
+    /// Longest side at which the style is looked at; larger gives larger strokes [default: that of the
+    /// painted picture].
     #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) style_size: Option<usize>,
     /// Where a frame starts: content, noise, previous (the painted frame before) or carried (the same
-    /// plus what changed in the source).
+    /// plus what changed in the source). Where there is no frame before, the last two mean content.
     #[arg(long, value_name = "START", default_value_t = paint().start, value_parser = values::parsed::<Start>)]
     pub(crate) start_from: Start,
     /// What moves the pixels: adam or lbfgs.
