@@ -104,8 +104,11 @@ impl CpuObjective {
             for (term, loss) in style.iter().zip(&mut losses.style).filter(|(term, _)| term.layer() == layer)
             {
                 let count = features.channels() * features.channels();
-                matrix.resize(count, 0.0);
-                coefficients.resize(count, 0.0);
+                if matrix.len() < count {
+                    matrix.resize(count, 0.0);
+                    coefficients.resize(count, 0.0);
+                }
+                let (matrix, coefficients) = (&mut matrix[..count], &mut coefficients[..count]);
                 gram(cpu, features, matrix, scratch)?;
                 let pixels = features.size().pixels();
                 loss.1 = term.value_and_coefficients(matrix, pixels, settings.style_weight, coefficients);
