@@ -1,6 +1,17 @@
 //! The one hinge to FFmpeg: initialisation, rationals, error text, and the few calls that its Rust
 //! wrapper lacks. Other rooms speak of [`crate::time`] and [`crate::frame`], not of FFmpeg's types.
 
+pub mod about;
+pub mod colour;
+pub mod decode;
+pub mod graph;
+pub mod open;
+pub mod orient;
+pub mod picture;
+pub mod probe;
+
+pub use ffmpeg_next::Error as Failure;
+pub use probe::{Probe, probe};
 pub mod mux;
 pub mod mux_codec;
 mod mux_rgb420;
