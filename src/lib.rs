@@ -14,6 +14,7 @@ pub mod error;
 #[cfg(feature = "video")]
 pub mod ffmpeg;
 pub mod files;
+pub mod flow;
 pub mod frame;
 pub mod kernels;
 pub mod loss;
