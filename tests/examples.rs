@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use stylecast::flow::read_flow;
 use stylecast::frame::{Frame, Size};
 use stylecast::sink::place::Existing;
 use stylecast::sink::still::write_picture;
@@ -108,4 +109,25 @@ fn example_04_paints_a_film() {
 fn example_05_brings_its_own_source_and_sink() {
     let output = run(&mut example("05"));
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn example_07_makes_a_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = folder.path().join("scene");
+    let arguments = ["walk", "56x32", "12"];
+    run(example("07").args(arguments).arg(style()).arg(shared("examples/media/poppies.jpg")).arg(&scene));
+    let count = |folder: &str, start: &str| {
+        let names = std::fs::read_dir(scene.join(folder)).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_str().unwrap().starts_with(start)).count()
+    };
+    assert_eq!(count("frames", ""), 12);
+    // Eleven steps, and two pairs ten frames apart.
+    assert_eq!(
+        (count("flow", "backward"), count("flow", "forward"), count("flow", "occluded")),
+        (13, 11, 13)
+    );
+    let size = Size::new(56, 32);
+    assert_eq!(read_flow(&scene.join("flow/backward_00011_00001.flo")).unwrap().size(), size);
+    assert_eq!(read_picture(&scene.join("flow/occluded_00001.png")).unwrap().size(), size);
 }

@@ -72,7 +72,7 @@ fn linear(plane: &[f32], size: Size, (x, y): (f32, f32)) -> f32 {
 
 /// Keys (1981), *Cubic Convolution Interpolation*, eq. 15 with a = −½: weights of the pixels at −1, 0, 1
 /// and 2 for a place at `t` between 0 and 1.
-fn weights(t: f32) -> [f32; 4] {
+pub(crate) fn cubic_weights(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     [
         0.5 * (-t3 + 2.0 * t2 - t),
@@ -84,7 +84,7 @@ fn weights(t: f32) -> [f32; 4] {
 
 fn cubic(plane: &[f32], size: Size, (x, y): (f32, f32)) -> f32 {
     let ((x, u), (y, v)) = (split(x, size.width), split(y, size.height));
-    let (across, along) = (weights(u), weights(v));
+    let (across, along) = (cubic_weights(u), cubic_weights(v));
     let columns = [-1, 0, 1, 2].map(|i| inside(x + i, size.width));
     let mut sum = 0.0;
     for (i, weight) in (-1..=2).zip(along) {

@@ -65,7 +65,7 @@ impl Pattern {
     /// A pattern at its first frame.
     pub fn new(options: PatternOptions) -> Self {
         let size = Size::new(options.size.width.max(1), options.size.height.max(1));
-        let mut random = SplitMix(options.seed);
+        let mut random = SplitMix::new(options.seed);
         let tau = std::f64::consts::TAU;
         let mut waves = Vec::new();
         for scale in 0..SCALES {
@@ -139,11 +139,15 @@ impl FrameSource for Pattern {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere.
-struct SplitMix(u64);
+pub(super) struct SplitMix(u64);
 
 impl SplitMix {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next number in 0..1.
-    fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
