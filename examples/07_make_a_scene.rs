@@ -16,7 +16,7 @@ fn main() -> Result<()> {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let [name, size, frames, still, objects @ .., folder] = words.as_slice() else {
         return Err(Error::usage(
-            "needed: walk, dive or rest, a size, how many frames, a still and a folder",
+            "needed: walk, dive or still, a size, how many frames, a still and a folder",
         ));
     };
     let frames = frames.parse().map_err(|_| Error::usage(format!("'{frames}' is no number of frames")))?;
@@ -26,8 +26,8 @@ fn main() -> Result<()> {
     let scene = match name.as_str() {
         "walk" => Scene::walk(options, &still, &objects),
         "dive" => Scene::dive(options, &still),
-        "rest" => Scene::rest(SceneOptions { noise: 2.0, ..options }, &still),
-        _ => return Err(Error::usage(format!("there is no scene '{name}'")).hint("try walk, dive or rest")),
+        "still" => Scene::still(SceneOptions { noise: 2.0, ..options }, &still),
+        _ => return Err(Error::usage(format!("there is no scene '{name}'")).hint("try walk, dive or still")),
     };
 
     let folder = PathBuf::from(folder);

@@ -190,7 +190,7 @@ fn smooth_edges_show_the_area_they_cover() {
 #[test]
 fn noise_is_gaussian_and_new_in_each_frame_and_the_same_for_a_seed() {
     let rest = |noise, seed| {
-        let mut scene = Scene::rest(SceneOptions { noise, seed, ..options() }, &flat([128; 3]));
+        let mut scene = Scene::still(SceneOptions { noise, seed, ..options() }, &flat([128; 3]));
         [scene.next_frame().unwrap().unwrap().frame, scene.next_frame().unwrap().unwrap().frame]
     };
     let clean = rest(0.0, 1);

@@ -11,7 +11,7 @@ impl Scene {
     pub fn walk(options: SceneOptions, still: &Frame, objects: &[Frame]) -> Self {
         let unit = unit(&options);
         let camera = Path {
-            right: Swing::around(0.0, 45.0 * unit, 120.0),
+            right: Swing { phase: -0.1, ..Swing::around(0.0, 45.0 * unit, 120.0) },
             down: Swing::around(0.0, 2.0 * unit, 13.0),
             turn: Swing { phase: 0.1, ..Swing::around(0.0, 0.03, 70.0) },
             growth: Swing::around(0.12, 0.08, 90.0),
@@ -41,18 +41,18 @@ impl Scene {
     }
 
     /// A dive into `still`: it grows by up to 1.6 % a frame and turns by up to a degree, so that the
-    /// corners move by 3 pixels, and comes back after half of its 118 frames.
+    /// corners move by 3 pixels; after 41 frames it comes back.
     pub fn dive(options: SceneOptions, still: &Frame) -> Self {
         let camera = Path {
-            growth: Swing::around(0.35, 0.3, 118.0),
-            turn: Swing::around(0.0, 0.6, 210.0),
+            growth: Swing { phase: -0.1, ..Swing::around(0.35, 0.3, 118.0) },
+            turn: Swing { phase: -0.06, ..Swing::around(0.0, 0.6, 210.0) },
             ..Path::default()
         };
         Self::new(options, still, camera, &[])
     }
 
     /// `still` at rest: only the camera's noise, if there is any, changes.
-    pub fn rest(options: SceneOptions, still: &Frame) -> Self {
+    pub fn still(options: SceneOptions, still: &Frame) -> Self {
         Self::new(options, still, Path::default(), &[])
     }
 }
