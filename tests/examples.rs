@@ -7,9 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use stylecast::flow::read_flow;
-use stylecast::frame::{Frame, Size};
+use stylecast::frame::{Frame, FrameIndex, Size};
 use stylecast::sink::place::Existing;
 use stylecast::sink::still::write_picture;
+use stylecast::source::pattern::{Pattern, PatternOptions};
 use stylecast::source::still::read_picture;
 
 /// The example of this number, as `cargo test` has built it.
@@ -109,6 +110,23 @@ fn example_04_paints_a_film() {
 fn example_05_brings_its_own_source_and_sink() {
     let output = run(&mut example("05"));
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
+}
+
+#[test]
+fn example_06_follows_motion() {
+    let folder = tempfile::tempdir().unwrap();
+    let [before, after, backward, forward] =
+        ["before.png", "after.png", "backward.flo", "forward.flo"].map(|name| folder.path().join(name));
+    let pattern = Pattern::new(PatternOptions { motion: [3.0, -1.5], ..PatternOptions::default() });
+    for (t, path) in [(0, &before), (1, &after)] {
+        write_picture(path, &pattern.frame(FrameIndex(t)), Existing::Refuse, &[] as &[&Path]).unwrap();
+    }
+    let output = run(example("06").args([&before, &after, &backward, &forward]).arg("2"));
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 2, "a time for each repeat");
+    for (path, right, down) in [(&forward, 3.0, -1.5), (&backward, -3.0, 1.5)] {
+        let [x, y] = read_flow(path).unwrap().at(64, 48);
+        assert!((x - right).abs() < 0.1 && (y - down).abs() < 0.1, "{x} {y}");
+    }
 }
 
 #[test]

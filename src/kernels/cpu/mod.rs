@@ -42,6 +42,7 @@ pub use first::{FirstConv, Normalization};
 pub use gram::{gram, gram_gradient};
 pub use level::Level;
 pub use scratch::Scratch;
+pub(crate) use simd::{Loops, vectorised};
 pub use threads::Threads;
 
 use crate::error::Result;
