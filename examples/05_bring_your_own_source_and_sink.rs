@@ -68,6 +68,13 @@ fn main() -> Result<()> {
     let mut painter = Painter::new(network, settings, vec![(stripes, 1.0)])?;
 
     let paint = |timed: TimedFrame| painter.paint(&timed.frame);
-    run_lossless(Box::new(ball), paint, Box::new(Terminal(0)), &mut |_| (), &StopToken::new())?;
+    run_lossless(
+        Box::new(ball),
+        |timed| timed,
+        paint,
+        Box::new(Terminal(0)),
+        &mut |_| (),
+        &StopToken::new(),
+    )?;
     Ok(())
 }

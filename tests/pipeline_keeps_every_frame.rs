@@ -7,7 +7,9 @@ use pipeline_parts::*;
 use proptest::prelude::*;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use stylecast::pipeline::{DECODED_QUEUE, Event, PAINTED_QUEUE, Scaled, StopToken, Trimmed, run_lossless};
+use stylecast::pipeline::{
+    DECODED_QUEUE, Event, PAINTED_QUEUE, SCOUTED_QUEUE, Scaled, StopToken, Trimmed, run_lossless,
+};
 use stylecast::sink::Ending;
 use stylecast::stylize::PaintReport;
 use stylecast::time::Timestamp;
@@ -18,6 +20,7 @@ fn frames_arrive_in_order_with_their_own_time_and_picture() {
     let kept = sink.kept.clone();
     let outcome = run_lossless(
         Box::new(source),
+        |timed| timed,
         |timed| Ok(inverted(&timed)),
         Box::new(sink),
         &mut |_| {},
@@ -49,9 +52,11 @@ fn the_observer_hears_of_each_frame_then_of_the_end_and_of_each_note_once() {
         first_loss: (i != 0).then_some(4.0 - i as f64),
         last_loss: (i != 2).then_some(0.5 - i as f64 / 10.0),
         seconds: 0.0,
+        ..PaintReport::default()
     };
     let outcome = run_lossless(
         Box::new(source),
+        |timed| timed,
         |timed| {
             let report = report(timed.index.0);
             Ok(stylecast::stylize::Painted { frame: timed.frame, report })
@@ -92,10 +97,18 @@ fn a_slow_sink_holds_the_source_back() {
     let (issued, kept, most) = (source.issued.clone(), sink.kept.clone(), sink.most_alive.clone());
     sink.issued = Some(issued);
     let stop = StopToken::new();
-    run_lossless(Box::new(source), |timed| Ok(untouched(timed)), Box::new(sink), &mut |_| {}, &stop).unwrap();
+    run_lossless(
+        Box::new(source),
+        |timed| timed,
+        |timed| Ok(untouched(timed)),
+        Box::new(sink),
+        &mut |_| {},
+        &stop,
+    )
+    .unwrap();
     assert_eq!(kept.lock().unwrap().frames.len(), 60);
-    // Two queues, and one frame in the hands of each of the three stages.
-    let bound = DECODED_QUEUE + PAINTED_QUEUE + 3;
+    // Three queues, and one frame in the hands of each of the four stages.
+    let bound = DECODED_QUEUE + SCOUTED_QUEUE + PAINTED_QUEUE + 4;
     let most = most.load(Ordering::SeqCst);
     assert!(most <= bound, "{most} frames were alive at once, {bound} are allowed");
     assert!(most > PAINTED_QUEUE, "the queues were never used: {most}");
@@ -112,8 +125,17 @@ fn a_slow_painter_holds_the_source_back() {
         painted += 1;
         Ok(untouched(timed))
     };
-    run_lossless(Box::new(source), paint, Box::<Memory>::default(), &mut |_| {}, &StopToken::new()).unwrap();
-    assert!(most <= DECODED_QUEUE + 2, "{most} frames were decoded ahead");
+    run_lossless(
+        Box::new(source),
+        |timed| timed,
+        paint,
+        Box::<Memory>::default(),
+        &mut |_| {},
+        &StopToken::new(),
+    )
+    .unwrap();
+    // The queues, and what decoder, scout and painter have in their hands.
+    assert!(most <= DECODED_QUEUE + SCOUTED_QUEUE + 3, "{most} frames were decoded ahead");
 }
 
 #[test]
@@ -148,7 +170,7 @@ proptest! {
             std::thread::sleep(pause(1));
             Ok(untouched(timed))
         };
-        let outcome = run_lossless(Box::new(source), paint, Box::new(sink), &mut |_| {}, &StopToken::new()).unwrap();
+        let outcome = run_lossless(Box::new(source), |timed| timed, paint, Box::new(sink), &mut |_| {}, &StopToken::new()).unwrap();
         prop_assert_eq!(outcome.statistics.frames, length);
         let kept = kept.lock().unwrap();
         prop_assert_eq!(kept.ending, Some(Ending::Complete));

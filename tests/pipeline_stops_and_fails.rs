@@ -26,7 +26,14 @@ impl Run {
     }
 
     fn paint(self, paint: impl FnMut(TimedFrame) -> Result<Painted>) -> Result<Outcome> {
-        run_lossless(Box::new(self.source), paint, Box::new(self.sink), &mut |_| {}, &self.stop)
+        run_lossless(
+            Box::new(self.source),
+            |timed| timed,
+            paint,
+            Box::new(self.sink),
+            &mut |_| {},
+            &self.stop,
+        )
     }
 
     /// The error of a run that must leave no finished output behind.
@@ -101,6 +108,7 @@ fn a_panicking_observer_is_an_error_too() {
     let observer = &mut |_: Event<'_>| panic!("no screen");
     let result = run_lossless(
         Box::new(run.source),
+        |timed| timed,
         |timed| Ok(untouched(timed)),
         Box::new(run.sink),
         observer,

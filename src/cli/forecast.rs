@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     fn first(iterations: usize, seconds: f64) -> PaintReport {
-        PaintReport { iterations, first_loss: None, last_loss: None, seconds }
+        PaintReport { iterations, seconds, ..PaintReport::default() }
     }
 
     #[test]

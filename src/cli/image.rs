@@ -91,6 +91,7 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
         iterations: report.iterations,
         first_loss: report.first_loss,
         last_loss: report.last_loss,
+        cut: report.cut,
         seconds: report.seconds,
     }));
 
@@ -103,6 +104,7 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
         frames: 1,
         seconds: begun.elapsed().as_secs_f64(),
         decode_seconds,
+        look_seconds: 0.0,
         paint_seconds: report.seconds,
         encode_seconds: encoding.elapsed().as_secs_f64(),
         iterations: report.iterations as u64,

@@ -54,15 +54,17 @@ pub(super) struct FrameDone {
     pub(super) iterations: usize,
     pub(super) first_loss: Option<f64>,
     pub(super) last_loss: Option<f64>,
+    /// Whether a new shot begins with it.
+    pub(super) cut: bool,
     /// What it took.
     pub(super) seconds: f64,
 }
 
 impl From<PaintedFrame> for FrameDone {
     fn from(frame: PaintedFrame) -> Self {
-        let PaintReport { iterations, first_loss, last_loss, seconds } = frame.report;
+        let PaintReport { iterations, first_loss, last_loss, cut, seconds } = frame.report;
         let (index, time) = (frame.index.0, frame.timestamp.seconds());
-        Self { index, time, iterations, first_loss, last_loss, seconds }
+        Self { index, time, iterations, first_loss, last_loss, cut, seconds }
     }
 }
 
@@ -75,6 +77,8 @@ pub(super) struct Summary {
     /// Wall-clock seconds, then the busy seconds of each stage.
     pub(super) seconds: f64,
     pub(super) decode_seconds: f64,
+    /// Motion and cuts.
+    pub(super) look_seconds: f64,
     pub(super) paint_seconds: f64,
     pub(super) encode_seconds: f64,
     pub(super) iterations: u64,
@@ -102,6 +106,7 @@ impl Summary {
             frames: kept.map_or(0, |finished| finished.frames),
             seconds: s.seconds,
             decode_seconds: s.decode_seconds,
+            look_seconds: s.look_seconds,
             paint_seconds: s.paint_seconds,
             encode_seconds: s.encode_seconds,
             iterations: s.iterations,
@@ -196,9 +201,15 @@ mod tests {
         let frame = PaintedFrame {
             index: FrameIndex(3),
             timestamp: Timestamp::new(125, TimeBase::new(1, 1000)),
-            report: PaintReport { iterations: 10, first_loss: Some(1.5), last_loss: None, seconds: 0.25 },
+            report: PaintReport {
+                iterations: 10,
+                first_loss: Some(1.5),
+                last_loss: None,
+                cut: false,
+                seconds: 0.25,
+            },
         };
-        insta::assert_snapshot!(line(Object::Frame(frame.into())), @r#"{"type":"frame","index":3,"time":0.125,"iterations":10,"first_loss":1.5,"last_loss":null,"seconds":0.25}"#);
+        insta::assert_snapshot!(line(Object::Frame(frame.into())), @r#"{"type":"frame","index":3,"time":0.125,"iterations":10,"first_loss":1.5,"last_loss":null,"cut":false,"seconds":0.25}"#);
         let outcome = Outcome {
             ending: Ending::Interrupted,
             finished: Some(Finished { path: Some("out.mp4".into()), frames: 4, notes: Vec::new() }),
@@ -206,6 +217,7 @@ mod tests {
                 frames: 4,
                 seconds: 2.0,
                 decode_seconds: 0.5,
+                look_seconds: 0.125,
                 paint_seconds: 1.75,
                 encode_seconds: 0.25,
                 iterations: 90,
@@ -214,7 +226,7 @@ mod tests {
             },
             notes: vec!["the last row was dropped".into()],
         };
-        insta::assert_snapshot!(line(Object::Summary(Summary::new(&outcome, Path::new("-")))), @r#"{"type":"summary","ending":"interrupted","frames":4,"seconds":2.0,"decode_seconds":0.5,"paint_seconds":1.75,"encode_seconds":0.25,"iterations":90,"first_loss":null,"last_loss":0.5,"output":"out.mp4","notes":["the last row was dropped"]}"#);
+        insta::assert_snapshot!(line(Object::Summary(Summary::new(&outcome, Path::new("-")))), @r#"{"type":"summary","ending":"interrupted","frames":4,"seconds":2.0,"decode_seconds":0.5,"look_seconds":0.125,"paint_seconds":1.75,"encode_seconds":0.25,"iterations":90,"first_loss":null,"last_loss":0.5,"output":"out.mp4","notes":["the last row was dropped"]}"#);
         let nothing = Outcome { finished: None, ..outcome };
         assert!(Summary::new(&nothing, Path::new("out.mp4")).output.is_none());
         let loss = LossReport {

@@ -54,6 +54,7 @@ pub(super) fn paint(args: &PaintArgs, iterations: usize, first_iterations: usize
         paint_size: args.paint_size,
         style_size: args.style_size,
         seed: args.seed,
+        ..PaintSettings::default()
     };
     settings.check()?;
     Ok(settings)

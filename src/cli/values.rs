@@ -36,6 +36,13 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "this must be a number above 0\n  hint: write for example 0.02".into())
 }
 
+/// A number from 0 to 1.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    number(text)
+        .filter(|value| (0.0..=1.0).contains(value))
+        .ok_or_else(|| "this must be a number from 0 to 1\n  hint: write for example 0.7".into())
+}
+
 fn number(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|value: &f64| value.is_finite())
 }

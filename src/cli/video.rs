@@ -10,11 +10,11 @@ use super::report::{Object, Reporter, Start, Summary};
 use super::screen::Screen;
 use super::{interrupt, media, settings, styles};
 use crate::error::{Error, Result};
-use crate::frame::Size;
-use crate::pipeline::{Outcome, StopToken, Wish, run_lossless};
+use crate::frame::{Frame, Size};
+use crate::pipeline::{Event, Outcome, StopToken, Wish, run_lossless};
 use crate::sink::Ending;
 use crate::source::{SourceInfo, TimedFrame};
-use crate::stylize::{PaintReport, Painted};
+use crate::stylize::{PaintReport, PaintSettings, Painted};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -26,7 +26,10 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
         return Err(Error::usage("a film written to a pipe has no name that tells its container")
             .hint("add --format, for example --format matroska"));
     }
-    let paint = settings::paint(&args.paint, args.iterations, args.first_iterations)?;
+    let paint = PaintSettings {
+        steadiness: args.steadiness,
+        ..settings::paint(&args.paint, args.iterations, args.first_iterations)?
+    };
     let passes_through = args.iterations == 0;
     let style_files = match args.paint.style.as_slice() {
         [] if passes_through => Vec::new(),
@@ -61,20 +64,25 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
     }
     let job = Job { frames: info.frames, painted, iterations: args.iterations };
     let mut progress = Progress::new(screen, &reporter, job);
-    let outcome = run_lossless(
-        source,
-        |timed| match &mut studio {
-            // A frame that nobody will see any more is not painted to its end.
-            Some(studio) => studio.painter.paint_watched(&timed.frame, |_| match stop.wish() {
-                Wish::Abandon => ControlFlow::Break(()),
-                Wish::Continue | Wish::Finish => ControlFlow::Continue(()),
-            }),
-            None => Ok(pass_through(timed)),
-        },
-        sink,
-        &mut |event| progress.see(event),
-        &stop,
-    );
+    let mut see = |event: Event<'_>| progress.see(event);
+    let outcome = match &mut studio {
+        Some(studio) => {
+            // Motion is followed on a thread of its own, a frame ahead of the painter.
+            let mut scout = studio.painter.scout()?;
+            let look = |timed: TimedFrame| scout.look(timed.frame);
+            let paint = |scouted| {
+                studio.painter.paint_scouted(scouted, |_| match stop.wish() {
+                    // A frame that nobody will see any more is not painted to its end.
+                    Wish::Abandon => ControlFlow::Break(()),
+                    Wish::Continue | Wish::Finish => ControlFlow::Continue(()),
+                })
+            };
+            run_lossless(source, look, paint, sink, &mut see, &stop)
+        }
+        None => {
+            run_lossless(source, |timed| timed.frame, |frame| Ok(pass_through(frame)), sink, &mut see, &stop)
+        }
+    };
     drop(progress);
 
     // What came of it.
@@ -88,8 +96,8 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
 }
 
 /// A frame as it came.
-fn pass_through(timed: TimedFrame) -> Painted {
-    Painted { frame: timed.frame, report: PaintReport::default() }
+fn pass_through(frame: Frame) -> Painted {
+    Painted { frame, report: PaintReport::default() }
 }
 
 fn start(args: &VideoArgs, info: &SourceInfo, painted: Size, studio: Option<&Studio>) -> Start {

@@ -1,5 +1,6 @@
 //! What is minimised: how far a picture's features are from the source's (content), how far their
-//! Gram matrices are from the style's (style), and how rough it is (total variation).
+//! Gram matrices are from the style's (style), how rough it is (total variation), and how far it is from
+//! what was painted before (temporal).
 //!
 //! One equation, one file. [`Objective`] puts them together for one picture size: value and gradient
 //! with respect to the pixels, on the CPU's engine or on candle's tensors.
@@ -9,6 +10,7 @@ mod gram;
 mod objective;
 mod settings;
 mod style;
+mod temporal;
 mod tensor;
 mod tv;
 
@@ -16,3 +18,4 @@ pub use gram::Gram;
 pub use objective::{Losses, Objective, StyleTarget};
 pub use settings::ObjectiveSettings;
 pub use style::StyleTerm;
+pub use temporal::Hold;

@@ -1,7 +1,9 @@
 //! The whole objective of one picture: `content_weight · L_content + style_weight · Σ w_l L_l +
-//! tv_weight · L_tv`, its value term by term and its gradient with respect to the pixels.
+//! tv_weight · L_tv + temporal_weight · L_temporal`, its value term by term and its gradient with respect
+//! to the pixels.
 
 use super::cpu::CpuObjective;
+use super::temporal::{Hold, temporal};
 use super::tensor::TensorObjective;
 use super::tv::total_variation;
 use super::{Gram, ObjectiveSettings, StyleTerm};
@@ -19,7 +21,10 @@ pub struct Losses {
     pub style: Vec<(Layer, f64)>,
     /// `L_tv`.
     pub tv: f64,
-    /// `content_weight · L_content + style_weight · Σ w_l L_l + tv_weight · L_tv`, `Σ w_l = 1`.
+    /// `L_temporal`.
+    pub temporal: f64,
+    /// `content_weight · L_content + style_weight · Σ w_l L_l + tv_weight · L_tv + temporal_weight ·
+    /// L_temporal`, `Σ w_l = 1`.
     pub total: f64,
 }
 
@@ -49,6 +54,7 @@ impl StyleTarget {
 pub struct Objective {
     settings: ObjectiveSettings,
     style: Vec<StyleTerm>,
+    hold: Option<Hold>,
     engine: Engine,
 }
 
@@ -69,7 +75,7 @@ impl Objective {
             Network::Cpu(network) => Engine::Cpu(Box::new(CpuObjective::new(network.clone()))),
             Network::Tensor(network) => Engine::Tensor(TensorObjective::new(network.clone())),
         };
-        Ok(Self { settings, style: Vec::new(), engine })
+        Ok(Self { settings, style: Vec::new(), hold: None, engine })
     }
 
     /// The settings it was made with.
@@ -115,6 +121,11 @@ impl Objective {
         }
     }
 
+    /// Holds the picture to what was painted before, from now on; `None` lets it go.
+    pub fn set_hold(&mut self, hold: Option<Hold>) {
+        self.hold = hold;
+    }
+
     /// On the CPU's engine: what each stage of the last evaluation took, and the bytes of memory held
     /// for it.
     pub fn last_pass(&self) -> Option<(&[(Stage, Duration)], usize)> {
@@ -128,7 +139,7 @@ impl Objective {
     /// `gradient`.
     ///
     /// # Errors
-    /// A picture too small for the deepest layer, or of another size than the content.
+    /// A picture too small for the deepest layer, or of another size than the content or the hold.
     pub fn evaluate(&mut self, x: &Pixels, gradient: &mut Pixels) -> Result<Losses> {
         if gradient.size() != x.size() {
             *gradient = Pixels::zeros(x.size());
@@ -140,11 +151,20 @@ impl Objective {
         if self.settings.tv_weight > 0.0 {
             losses.tv = total_variation(x, self.settings.tv_weight, gradient);
         }
+        let mut held = 0.0;
+        if let Some(hold) = &self.hold {
+            if hold.size() != x.size() {
+                return Err(other_size());
+            }
+            losses.temporal = temporal(x, hold, gradient);
+            held = hold.weight() * losses.temporal;
+        }
         let style: f64 =
             self.style.iter().zip(&losses.style).map(|(term, (_, value))| term.weight() * value).sum();
         losses.total = self.settings.content_weight * losses.content
             + self.settings.style_weight * style
-            + self.settings.tv_weight * losses.tv;
+            + self.settings.tv_weight * losses.tv
+            + held;
         Ok(losses)
     }
 }
@@ -154,8 +174,8 @@ pub(super) fn missing(layer: Layer) -> Error {
     Error::model(format!("the network has no layer {layer}"))
 }
 
-/// The error for content of another size than the picture.
+/// The error for content, or a hold, of another size than the picture.
 pub(super) fn other_size() -> Error {
-    Error::input("the content and the picture have different sizes")
+    Error::input("the picture and what it is compared with have different sizes")
         .hint("scale one of them to the size of the other first")
 }

@@ -1,7 +1,7 @@
 //! The pipeline from file to file: nothing dropped, nothing reordered.
 //!
-//! Decoding and encoding run on threads of their own, painting on the caller's. Each queue ends with
-//! an explicit last message; a queue that merely closes means that the stage before it has failed.
+//! Decoding, looking ahead and encoding run on threads of their own, painting on the caller's. Each queue
+//! ends with an explicit last message; a queue that merely closes means that the stage before it has failed.
 //! The first failure in time is the one that is told: the others are its consequences.
 
 use super::{Statistics, StopToken, Wish};
@@ -21,6 +21,10 @@ use std::time::Instant;
 /// B-frames at once): three frames bridge them when nothing is painted, and while painting a single
 /// one would do. More would only cost memory, 25 MB a frame at 4K.
 pub const DECODED_QUEUE: usize = 3;
+
+/// Frames that have been looked at and may wait for the painter: one, so that the motion of the next frame
+/// is found while this one is painted.
+pub const SCOUTED_QUEUE: usize = 1;
 
 /// Painted frames that may wait for the encoder, which works in bursts of its own (lookahead).
 pub const PAINTED_QUEUE: usize = 3;
@@ -63,50 +67,59 @@ pub struct Outcome {
 
 /// Reads `source` to its end or until `stop`, paints every frame and hands it to `sink`.
 ///
-/// `paint` runs on the calling thread and gets the frames in order; it owns them, so that one that
-/// changes nothing need not copy. The painted picture keeps the time of its source frame. At most
-/// [`DECODED_QUEUE`] + [`PAINTED_QUEUE`] frames wait, and three more are in the stages' hands.
+/// `look` gets every frame first, on a thread of its own, and finds out what can be known ahead; `paint`
+/// runs on the calling thread and gets what `look` made of the frames, in order. Both own what they get, so
+/// that one that changes nothing need not copy. The painted picture keeps the time of its source frame. At
+/// most [`DECODED_QUEUE`] + [`SCOUTED_QUEUE`] + [`PAINTED_QUEUE`] frames wait, and four more are in the
+/// stages' hands.
 ///
 /// With the first wish to stop the frame being painted is completed and the sink finishes with
 /// [`Ending::Interrupted`]; with the second, or with a failure, the sink is dropped unfinished.
 ///
 /// # Errors
 /// The first failure of source, painter or sink. A panic in one of them is a failure too.
-pub fn run_lossless(
+pub fn run_lossless<S: Send>(
     source: Box<dyn FrameSource>,
-    paint: impl FnMut(TimedFrame) -> Result<Painted>,
+    look: impl FnMut(TimedFrame) -> S + Send,
+    paint: impl FnMut(S) -> Result<Painted>,
     sink: Box<dyn FrameSink>,
     observer: &mut dyn FnMut(Event<'_>),
     stop: &StopToken,
 ) -> Result<Outcome> {
     let begun = Instant::now();
-    let (to_painter, decoded) = bounded(DECODED_QUEUE);
+    let (to_scout, decoded) = bounded(DECODED_QUEUE);
+    let (to_painter, scouted) = bounded(SCOUTED_QUEUE);
     let (to_encoder, painted) = bounded(PAINTED_QUEUE);
     let mut notes = Vec::new();
 
-    let (decoding, painting, encoding) = thread::scope(|scope| {
+    let (decoding, scouting, painting, encoding) = thread::scope(|scope| {
         let decoder =
-            named("decode").spawn_scoped(scope, || guard(DECODER, || decode(source, to_painter, stop)));
+            named("decode").spawn_scoped(scope, || guard(DECODER, || decode(source, to_scout, stop)));
+        let scout =
+            named("look ahead").spawn_scoped(scope, || guard(SCOUT, || scout_all(look, decoded, to_painter)));
         let encoder = named("encode").spawn_scoped(scope, || guard(ENCODER, || encode(sink, painted, stop)));
-        let (decoder, encoder) = match (decoder, encoder) {
-            (Ok(decoder), Ok(encoder)) => (decoder, encoder),
-            (Err(cause), _) | (_, Err(cause)) => {
+        let (decoder, scout, encoder) = match (decoder, scout, encoder) {
+            (Ok(decoder), Ok(scout), Ok(encoder)) => (decoder, scout, encoder),
+            (Err(cause), ..) | (_, Err(cause), _) | (.., Err(cause)) => {
                 // A thread that did start ends when its queue closes.
-                drop((decoded, to_encoder));
+                drop((scouted, to_encoder));
                 return Err(Error::model("cannot start a thread").caused_by(cause));
             }
         };
-        let painting = guard(PAINTER, || paint_all(paint, decoded, to_encoder, &mut notes, observer, stop));
+        let painting = guard(PAINTER, || paint_all(paint, scouted, to_encoder, &mut notes, observer, stop));
         let decoding = decoder.join().unwrap_or_else(|panic| Err(Failure::panic(DECODER, &*panic)));
+        let scouting = scout.join().unwrap_or_else(|panic| Err(Failure::panic(SCOUT, &*panic)));
         let encoding = encoder.join().unwrap_or_else(|panic| Err(Failure::panic(ENCODER, &*panic)));
-        Ok((decoding, painting, encoding))
+        Ok((decoding, scouting, painting, encoding))
     })?;
 
-    let (decode_seconds, (ending, mut statistics), (finished, encode_seconds)) =
-        match (decoding, painting, encoding) {
-            (Ok(decoding), Ok(painting), Ok(encoding)) => (decoding, painting, encoding),
-            (decoding, painting, encoding) => {
-                let failures = [decoding.err(), painting.err(), encoding.err()];
+    let (decode_seconds, look_seconds, (ending, mut statistics), (finished, encode_seconds)) =
+        match (decoding, scouting, painting, encoding) {
+            (Ok(decoding), Ok(scouting), Ok(painting), Ok(encoding)) => {
+                (decoding, scouting, painting, encoding)
+            }
+            (decoding, scouting, painting, encoding) => {
+                let failures = [decoding.err(), scouting.err(), painting.err(), encoding.err()];
                 return Err(root_cause(failures.into_iter().flatten()));
             }
         };
@@ -114,16 +127,25 @@ pub fn run_lossless(
         tell(note, &mut notes, observer);
     }
     statistics.decode_seconds = decode_seconds;
+    statistics.look_seconds = look_seconds;
     statistics.encode_seconds = encode_seconds;
     statistics.seconds = begun.elapsed().as_secs_f64();
     Ok(Outcome { ending, finished, statistics, notes })
 }
 
-/// From the source to the painter.
-enum Decoded {
-    Frame(TimedFrame),
+/// From the source to the painter, by way of the scout.
+enum Coming<F> {
+    Frame(F),
     Note(String),
     End,
+}
+
+/// A frame's place and time.
+#[derive(Clone, Copy)]
+struct Moment {
+    index: FrameIndex,
+    timestamp: Timestamp,
+    duration_ticks: Option<i64>,
 }
 
 /// From the painter to the sink.
@@ -133,31 +155,59 @@ enum Finish {
 }
 
 /// Returns the busy seconds.
-fn decode(mut source: Box<dyn FrameSource>, painter: Sender<Decoded>, stop: &StopToken) -> Result<f64> {
+fn decode(
+    mut source: Box<dyn FrameSource>,
+    scout: Sender<Coming<TimedFrame>>,
+    stop: &StopToken,
+) -> Result<f64> {
     let mut busy = 0.0;
-    // A painter that has hung up knows why; for the source it is simply the end.
+    // A scout that has hung up knows why; for the source it is simply the end.
     while stop.wish() == Wish::Continue {
         let next = clocked(&mut busy, || source.next_frame());
         for note in source.take_notes() {
-            if painter.send(Decoded::Note(note)).is_err() {
+            if scout.send(Coming::Note(note)).is_err() {
                 return Ok(busy);
             }
         }
         let message = match next? {
-            Some(frame) => Decoded::Frame(frame),
-            None => Decoded::End,
+            Some(frame) => Coming::Frame(frame),
+            None => Coming::End,
         };
-        let at_end = matches!(message, Decoded::End);
-        if painter.send(message).is_err() || at_end {
+        let at_end = matches!(message, Coming::End);
+        if scout.send(message).is_err() || at_end {
             break;
         }
     }
     Ok(busy)
 }
 
-fn paint_all(
-    mut paint: impl FnMut(TimedFrame) -> Result<Painted>,
-    decoded: Receiver<Decoded>,
+/// Returns the busy seconds. Ends with the queue on either side: who hung up knows why.
+fn scout_all<S>(
+    mut look: impl FnMut(TimedFrame) -> S,
+    decoded: Receiver<Coming<TimedFrame>>,
+    painter: Sender<Coming<(Moment, S)>>,
+) -> Result<f64> {
+    let mut busy = 0.0;
+    for message in decoded {
+        let message = match message {
+            Coming::Frame(timed) => {
+                let TimedFrame { index, timestamp, duration_ticks, .. } = timed;
+                let moment = Moment { index, timestamp, duration_ticks };
+                Coming::Frame((moment, clocked(&mut busy, || look(timed))))
+            }
+            Coming::Note(note) => Coming::Note(note),
+            Coming::End => Coming::End,
+        };
+        if painter.send(message).is_err() {
+            break;
+        }
+    }
+    Ok(busy)
+}
+
+fn paint_all<S>(
+    mut paint: impl FnMut(S) -> Result<Painted>,
+    scouted: Receiver<Coming<(Moment, S)>>,
     encoder: Sender<Finish>,
     notes: &mut Vec<String>,
     observer: &mut dyn FnMut(Event<'_>),
@@ -169,22 +219,21 @@ fn paint_all(
         if stop.wish() != Wish::Continue {
             break Ending::Interrupted;
         }
-        let timed = select! {
+        let (Moment { index, timestamp, duration_ticks }, frame) = select! {
             recv(stop.on_finish()) -> _ => break Ending::Interrupted,
-            recv(decoded) -> message => match message {
-                Ok(Decoded::Frame(timed)) => timed,
-                Ok(Decoded::Note(note)) => {
+            recv(scouted) -> message => match message {
+                Ok(Coming::Frame(frame)) => frame,
+                Ok(Coming::Note(note)) => {
                     tell(&note, notes, observer);
                     continue;
                 }
-                Ok(Decoded::End) => break Ending::Complete,
+                Ok(Coming::End) => break Ending::Complete,
                 Err(_) if stop.wish() != Wish::Continue => break Ending::Interrupted,
                 Err(_) => return Err(disconnected("the source ended without saying so")),
             },
         };
-        let (index, timestamp, duration_ticks) = (timed.index, timed.timestamp, timed.duration_ticks);
         let mut busy = 0.0;
-        let Painted { frame, report } = clocked(&mut busy, || paint(timed))?;
+        let Painted { frame, report } = clocked(&mut busy, || paint(frame))?;
         statistics.count(&report, busy);
         observer(Event::Painted(PaintedFrame { index, timestamp, report }));
         let frame = TimedFrame { index, timestamp, duration_ticks, frame };
@@ -230,6 +279,7 @@ fn encode(
 }
 
 const DECODER: &str = "reading frames";
+const SCOUT: &str = "looking ahead";
 const PAINTER: &str = "painting";
 const ENCODER: &str = "writing frames";
 

@@ -11,6 +11,6 @@ mod statistics;
 mod stop;
 
 pub use adapt::{Scaled, Trimmed};
-pub use lossless::{DECODED_QUEUE, Event, Outcome, PAINTED_QUEUE, PaintedFrame, run_lossless};
+pub use lossless::{DECODED_QUEUE, Event, Outcome, PAINTED_QUEUE, PaintedFrame, SCOUTED_QUEUE, run_lossless};
 pub use statistics::Statistics;
 pub use stop::{StopToken, Wish};

@@ -2,7 +2,7 @@
 
 use crate::stylize::PaintReport;
 
-/// Sums over one run. Busy seconds count only the time inside the source, the painter or the sink,
+/// Sums over one run. Busy seconds count only the time inside the source, the scout, the painter or the sink,
 /// not the waiting for each other: since the stages run side by side, they may add up to more than
 /// `seconds`.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -13,6 +13,8 @@ pub struct Statistics {
     pub seconds: f64,
     /// Busy seconds of the source.
     pub decode_seconds: f64,
+    /// Busy seconds of looking ahead: motion and cuts.
+    pub look_seconds: f64,
     /// Busy seconds of the painter.
     pub paint_seconds: f64,
     /// Busy seconds of the sink, its finishing included.

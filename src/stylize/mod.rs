@@ -1,17 +1,24 @@
 //! The artist: one frame in, one frame out, and no idea where they come from or go.
 //!
-//! [`Painter`] moves a picture's pixels towards an objective (`loss`) with an optimiser (`optim`);
-//! `warm` decides where it starts, `upsample` enlarges what was painted small.
+//! [`Painter`] moves a picture's pixels towards an objective (`loss`) with an optimiser (`optim`). A
+//! [`Scout`] looks at each frame beforehand: how it moved, and whether a new shot begins. `warm` decides
+//! where painting starts, `mover` keeps the optimiser's memory with the paint, `upsample` enlarges what was
+//! painted small.
 
+mod metric;
+mod mover;
 mod painter;
+mod scout;
 mod settings;
+mod smooth;
 mod upsample;
 mod warm;
 
 pub use painter::{Painter, Step};
+pub use scout::{Scout, Scouted};
 pub use settings::{OptimizerKind, PaintSettings, Start};
 
-use crate::frame::Frame;
+use crate::frame::{Frame, Size};
 
 /// What painting one frame did, for progress and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -22,6 +29,8 @@ pub struct PaintReport {
     pub first_loss: Option<f64>,
     /// The objective at the last evaluation; `None` where nothing was optimised.
     pub last_loss: Option<f64>,
+    /// Whether a new shot began with this frame, so that it was painted from the start.
+    pub cut: bool,
     /// Wall-clock seconds.
     pub seconds: f64,
 }
@@ -33,4 +42,9 @@ pub struct Painted {
     pub frame: Frame,
     /// How it came about.
     pub report: PaintReport,
+}
+
+/// The size at which a frame of `size` is painted: with `longest` on its longest side, if it is larger.
+fn paint_size(longest: Option<usize>, size: Size) -> Size {
+    longest.map_or(size, |longest| size.fit(longest))
 }

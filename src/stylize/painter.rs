@@ -1,13 +1,14 @@
 //! The painter: holds a style and what it remembers of the last frame, and turns frames into painted
 //! ones.
 
+use super::mover::Mover;
+use super::scout::{Change, Scout, Scouted};
 use super::upsample::upsample;
-use super::warm::{Last, start};
-use super::{OptimizerKind, PaintReport, PaintSettings, Painted, Start};
+use super::warm::{Brought, History, Last, start};
+use super::{PaintReport, PaintSettings, Painted};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
-use crate::loss::{Losses, Objective, StyleTarget};
-use crate::optim::{Adam, Lbfgs};
+use crate::loss::{Hold, Losses, Objective, StyleTarget};
 use crate::pixels::Pixels;
 use crate::resize::{resize_frame, resize_pixels};
 use crate::vgg::Network;
@@ -42,8 +43,10 @@ pub struct Painter {
     /// The style size that the objective's style was described at.
     described_at: Option<usize>,
     objective: Objective,
-    adam: Adam,
-    last: Option<Last>,
+    mover: Mover,
+    history: History,
+    /// Looks at the frames that nobody has looked at before.
+    scout: Option<Scout>,
     gradient: Pixels,
 }
 
@@ -73,16 +76,17 @@ impl Painter {
             .hint("use a larger picture of the style"));
         }
         let objective = Objective::new(&network, settings.objective.clone())?;
-        let nothing = Pixels::zeros(Size::new(1, 1));
+        let mover = Mover::new(settings.optimizer, settings.learning_rate, Size::new(1, 1));
         Ok(Self {
             network,
             settings,
             styles,
             described_at: None,
             objective,
-            adam: Adam::new(0),
-            last: None,
-            gradient: nothing,
+            mover,
+            history: History::default(),
+            scout: None,
+            gradient: Pixels::zeros(Size::new(1, 1)),
         })
     }
 
@@ -93,7 +97,21 @@ impl Painter {
 
     /// The size at which a frame of `size` is painted.
     pub fn paint_size(&self, size: Size) -> Size {
-        self.settings.paint_size.map_or(size, |longest| size.fit(longest))
+        super::paint_size(self.settings.paint_size, size)
+    }
+
+    /// Somebody who looks at the frames ahead of this painter: see [`Self::paint_scouted`].
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub fn scout(&self) -> Result<Scout> {
+        // On a CPU, painting a frame takes a hundred times as long as following its motion: one thread keeps
+        // up. A GPU paints faster than that, and leaves the CPU's cores free.
+        let threads = match self.network {
+            Network::Cpu(_) => 1,
+            Network::Tensor(_) => 0,
+        };
+        Scout::new(self.settings.paint_size, self.settings.follows_motion(), threads)
     }
 
     /// The next frame of a film, started from the one before ([`PaintSettings::start`]). With
@@ -113,31 +131,68 @@ impl Painter {
     pub fn paint_watched(
         &mut self,
         frame: &Frame,
-        mut on_step: impl FnMut(Step) -> ControlFlow<()> + Send,
+        on_step: impl FnMut(Step) -> ControlFlow<()> + Send,
     ) -> Result<Painted> {
-        let began = Instant::now();
         if self.settings.iterations == 0 {
             return Ok(Painted { frame: frame.clone(), report: PaintReport::default() });
         }
+        let mut scout = match self.scout.take() {
+            Some(scout) => scout,
+            None => self.scout()?,
+        };
+        let began = Instant::now();
+        let scouted = scout.look(frame.clone());
+        let looked = began.elapsed().as_secs_f64();
+        self.scout = Some(scout);
+        let mut painted = self.paint_scouted(scouted, on_step)?;
+        painted.report.seconds += looked;
+        Ok(painted)
+    }
+
+    /// As [`Self::paint_watched`], for a frame that [`Self::scout`]'s scout has looked at, so that looking
+    /// and painting can go on side by side. All frames of a film have to come this way, in order.
+    ///
+    /// # Errors
+    /// As [`Self::paint`].
+    pub fn paint_scouted(
+        &mut self,
+        scouted: Scouted,
+        mut on_step: impl FnMut(Step) -> ControlFlow<()> + Send,
+    ) -> Result<Painted> {
+        let began = Instant::now();
+        let Scouted { frame, source, change } = scouted;
+        if self.settings.iterations == 0 {
+            return Ok(Painted { frame, report: PaintReport::default() });
+        }
         let network = self.network.clone();
         network.install(|| {
-            let size = self.paint_size(frame.size());
-            let whole = Pixels::from_frame(frame);
-            let source = resize_pixels(&whole, size);
-            let warm = self.last.as_ref().is_some_and(|last| last.painted.size() == size);
-            let iterations = if warm { self.settings.iterations } else { self.settings.first_iterations };
-            let mut x = start(self.settings.start, &source, self.last.as_ref(), self.settings.seed);
-            // Moments belong to the paint they moved: they carry on only where the paint does.
-            if !warm || matches!(self.settings.start, Start::Content | Start::Noise) {
-                self.adam = Adam::new(x.data().len());
+            let size = source.size();
+            let cut = matches!(change, Change::Cut);
+            if cut {
+                self.history.clear();
             }
+            let continues = self.history.last(size).is_some();
+            let iterations =
+                if continues { self.settings.iterations } else { self.settings.first_iterations };
+            let mut brought = Brought::along(&change, &self.history);
+            let PaintSettings { start: how, seed, .. } = self.settings;
+            let mut x = start(how, &source, &change, &self.history, brought.as_mut(), seed);
+            self.mover.follow(how, continues, &change, size);
+            let weight = self.settings.temporal_weight();
+            let hold = brought.filter(|_| weight > 0.0).and_then(|b| Hold::new(b.paint, b.certainty, weight));
+            self.objective.set_hold(hold);
             let mut see = |iteration: usize, losses: &Losses| {
                 on_step(Step { iteration, of: iterations, size, losses: losses.clone() })
             };
             let mut report = self.optimise(&source, &mut x, iterations, &mut see)?;
-            let painted =
-                if size == frame.size() { x.to_frame() } else { upsample(&x, &source, &whole).to_frame() };
-            self.last = Some(Last { source, painted: x });
+            self.objective.set_hold(None);
+            let painted = if size == frame.size() {
+                x.to_frame()
+            } else {
+                upsample(&x, &source, &Pixels::from_frame(&frame)).to_frame()
+            };
+            self.history.push(Last { source, painted: x });
+            report.cut = cut;
             report.seconds = began.elapsed().as_secs_f64();
             Ok(Painted { frame: painted, report })
         })
@@ -171,10 +226,13 @@ impl Painter {
                 let source = resize_pixels(&whole, size);
                 let mut x = match &below {
                     Some(below) => upsample(&below.painted, &below.source, &source),
-                    None => start(self.settings.start, &source, None, self.settings.seed),
+                    None => {
+                        let PaintSettings { start: how, seed, .. } = self.settings;
+                        start(how, &source, &Change::Unknown, &History::default(), None, seed)
+                    }
                 };
                 if !stopped {
-                    self.adam = Adam::new(x.data().len());
+                    self.mover.reset(size);
                     let done = report.iterations;
                     let mut see = |iteration: usize, losses: &Losses| {
                         let (iteration, of) = (done + iteration, each * scales.len());
@@ -210,41 +268,14 @@ impl Painter {
         self.objective.set_content(source)?;
         self.describe_style(source.size())?;
         let mut report = PaintReport::default();
-        let mut see = |losses: &Losses, report: &mut PaintReport| {
+        for _ in 0..iterations {
+            let losses = self.objective.evaluate(x, &mut self.gradient)?;
+            let moved = self.mover.step(x, losses.total, &self.gradient);
             report.iterations += 1;
             report.first_loss.get_or_insert(losses.total);
             report.last_loss = Some(losses.total);
-            on_step(report.iterations, losses)
-        };
-        match self.settings.optimizer {
-            OptimizerKind::Adam => {
-                for _ in 0..iterations {
-                    let losses = self.objective.evaluate(x, &mut self.gradient)?;
-                    let rate = self.settings.learning_rate as f32;
-                    self.adam.step(x.data_mut(), self.gradient.data(), rate);
-                    if see(&losses, &mut report).is_break() {
-                        break;
-                    }
-                }
-            }
-            OptimizerKind::Lbfgs => {
-                let mut lbfgs = Lbfgs::new();
-                let mut point = x.clone();
-                let mut losses = Losses::default();
-                for _ in 0..iterations {
-                    let objective = &mut self.objective;
-                    let buffer = &mut self.gradient;
-                    let step = lbfgs.step(x.data_mut(), |x, gradient| {
-                        point.data_mut().copy_from_slice(x);
-                        losses = objective.evaluate(&point, buffer)?;
-                        report.first_loss.get_or_insert(losses.total);
-                        gradient.copy_from_slice(buffer.data());
-                        Ok::<_, Error>(losses.total)
-                    })?;
-                    if see(&losses, &mut report).is_break() || step.is_break() {
-                        break;
-                    }
-                }
+            if on_step(report.iterations, &losses).is_break() || moved.is_break() {
+                break;
             }
         }
         Ok(report)

@@ -9,7 +9,7 @@
 //! bright pixels, around which interpolation and sharpening would ring; so no value leaves the range of
 //! the four painted pixels around it by more than the detail that was added there.
 
-use crate::frame::Size;
+use super::smooth::box_mean;
 use crate::pixels::Pixels;
 use crate::resize::{resize_cubic, resize_linear, resize_pixels};
 use rayon::prelude::*;
@@ -97,8 +97,9 @@ fn following(painted: &Pixels, small: &Pixels) -> Pixels {
     let planes = painted.planes().into_iter().zip(small.planes());
     for ((p, s), slopes) in planes.zip(slopes.data_mut().chunks_exact_mut(size.pixels())) {
         let product = |a: &[f32], b: &[f32]| -> Vec<f32> { a.iter().zip(b).map(|(a, b)| a * b).collect() };
-        let (mean_p, mean_s) = (box_mean(p, size), box_mean(s, size));
-        let (mean_sp, mean_ss) = (box_mean(&product(s, p), size), box_mean(&product(s, s), size));
+        let (mean_p, mean_s) = (box_mean(p, size, RADIUS), box_mean(s, size, RADIUS));
+        let (mean_sp, mean_ss) =
+            (box_mean(&product(s, p), size, RADIUS), box_mean(&product(s, s), size, RADIUS));
         for (i, slope) in slopes.iter_mut().enumerate() {
             let covariance = mean_sp[i] - mean_s[i] * mean_p[i];
             let variance = (mean_ss[i] - mean_s[i] * mean_s[i]).max(0.0);
@@ -108,31 +109,10 @@ fn following(painted: &Pixels, small: &Pixels) -> Pixels {
     slopes
 }
 
-/// The mean over the window of `2 · RADIUS + 1` pixels each way around every pixel, cut at the edges.
-fn box_mean(plane: &[f32], size: Size) -> Vec<f32> {
-    let Size { width, height } = size;
-    let mean = |n: usize, i: usize, at: &dyn Fn(usize) -> f32| {
-        let (from, to) = (i.saturating_sub(RADIUS), (i + RADIUS + 1).min(n));
-        (from..to).map(at).sum::<f32>() / (to - from) as f32
-    };
-    let mut rows = vec![0.0; plane.len()];
-    rows.par_chunks_mut(width).zip(plane.par_chunks(width)).for_each(|(out, row)| {
-        out.iter_mut().enumerate().for_each(|(x, out)| *out = mean(width, x, &|x| row[x]));
-    });
-    let mut means = vec![0.0; plane.len()];
-    means.par_chunks_mut(width).enumerate().for_each(|(y, out)| {
-        let (from, to) = (y.saturating_sub(RADIUS), (y + RADIUS + 1).min(height));
-        for row in from..to {
-            out.iter_mut().zip(&rows[row * width..][..width]).for_each(|(out, v)| *out += v);
-        }
-        out.iter_mut().for_each(|out| *out /= (to - from) as f32);
-    });
-    means
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Size;
 
     /// Vertical bars finer than the small picture can hold, on a slow ramp.
     fn source() -> Pixels {

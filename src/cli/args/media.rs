@@ -29,9 +29,13 @@ pub(crate) struct VideoArgs {
     /// Iterations for every frame; 0 passes frames through unpainted.
     #[arg(long, value_name = "N", default_value_t = PaintSettings::default().iterations, value_parser = values::iterations, allow_hyphen_values = true, help_heading = "Painting")]
     pub(crate) iterations: usize,
-    /// Iterations for the first frame.
+    /// Iterations for the first frame, and after a cut.
     #[arg(long, value_name = "N", default_value_t = PaintSettings::default().first_iterations, value_parser = values::iterations, allow_hyphen_values = true, help_heading = "Painting")]
     pub(crate) first_iterations: usize,
+    /// How firmly the paint is held to where it was, moved along with the source: from 0, free, to 1, as
+    /// still as can be.
+    #[arg(long, value_name = "S", default_value_t = PaintSettings::default().steadiness, value_parser = values::share, allow_hyphen_values = true, help_heading = "Painting")]
+    pub(crate) steadiness: f64,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
 }

@@ -85,11 +85,12 @@ pub(crate) struct PaintArgs {
     /// painted picture].
     #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) style_size: Option<usize>,
-    /// Where a frame starts: content, noise, previous (the painted frame before) or carried (the same
-    /// plus what changed in the source). Where there is no frame before, the last two mean content.
+    /// Where a frame starts: content, noise, previous (the painted frame before), carried (the same plus
+    /// what changed in the source) or warped (moved along with the source). Where there is no frame
+    /// before, the last three mean content.
     #[arg(long, value_name = "START", default_value_t = paint().start, value_parser = values::parsed::<Start>)]
     pub(crate) start_from: Start,
-    /// What moves the pixels: adam or lbfgs.
+    /// What moves the pixels: lbfgs or adam.
     #[arg(long, value_name = "KIND", default_value_t = paint().optimizer, value_parser = values::parsed::<OptimizerKind>)]
     pub(crate) optimizer: OptimizerKind,
     /// Adam's step, for pixels from 0 to 1.

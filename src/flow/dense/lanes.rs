@@ -3,6 +3,8 @@
 //! Loops over many slices are not vectorised reliably, because the compiler cannot prove that none of
 //! them overlap; arithmetic on small arrays is.
 
+#![expect(clippy::needless_range_loop, reason = "plain indices are what is vectorised reliably")]
+
 use std::ops::{Add, AddAssign, Div, Mul, Sub};
 
 /// How many numbers.

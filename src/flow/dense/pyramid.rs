@@ -110,8 +110,9 @@ impl Loops for Luma<'_> {
     #[inline(always)]
     fn run(self) {
         for (((to, r), g), b) in self.to.iter_mut().zip(self.r).zip(self.g).zip(self.b) {
-            // The order matters: `max` and `min` turn what is no number into 0.
-            *to = (255.0 * (0.299 * r + 0.587 * g + 0.114 * b)).max(0.0).min(255.0);
+            let luma = 255.0 * (0.299 * r + 0.587 * g + 0.114 * b);
+            // No comparison holds of what is no number.
+            *to = if luma > 0.0 { luma.min(255.0) } else { 0.0 };
         }
     }
 }

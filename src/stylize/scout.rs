@@ -1,0 +1,157 @@
+//! What a painter must know of a frame before it paints it: the frame at the painted size, how it moved,
+//! and whether a new shot begins.
+//!
+//! It depends on the source alone, so it can be found ahead, on another thread, while the frame before is
+//! being painted.
+
+use crate::error::{Error, Result};
+use crate::flow::{CutDetector, DenseFlow, Flow, Mask, Motion, Pyramid, certainty, occlusions};
+use crate::frame::{Frame, Size};
+use crate::pixels::Pixels;
+use crate::resize::resize_pixels;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::collections::VecDeque;
+
+/// How many frames back a frame is compared with, nearest first. The frame before carries the paint along;
+/// the older one still knows what was hidden for a moment (Ruder et al. 2016, section 4.2, use 1, 10, 20
+/// and 40; each costs a flow).
+const LOOKS_BACK: [usize; 2] = [1, 10];
+
+/// The longest look back: paint older than this is not needed.
+pub(super) const OLDEST: usize = LOOKS_BACK[LOOKS_BACK.len() - 1];
+
+/// A frame that has been looked at.
+#[derive(Debug, Clone)]
+pub struct Scouted {
+    /// The frame as it came.
+    pub(super) frame: Frame,
+    /// The frame at the painted size.
+    pub(super) source: Pixels,
+    pub(super) change: Change,
+}
+
+/// What happened between the last frame and this one.
+#[derive(Debug, Clone)]
+pub(super) enum Change {
+    /// Not known: this is the first frame, or nobody asked.
+    Unknown,
+    /// Another shot: nothing of the frames before is of use.
+    Cut,
+    /// The same shot, moved; nearest frame first, never empty.
+    Moved(Vec<Link>),
+}
+
+/// How a frame hangs together with an earlier one.
+#[derive(Debug, Clone)]
+pub(super) struct Link {
+    /// How many frames earlier, from 1.
+    pub(super) back: usize,
+    /// Lives on this frame, points to the earlier one.
+    pub(super) flow: Flow,
+    /// 1 where the earlier frame shows the same thing, 0 where it was hidden.
+    pub(super) visible: Mask,
+    /// As `visible`, and 0 at the edges of what moves.
+    pub(super) certainty: Mask,
+}
+
+impl Link {
+    fn new(back: usize, motion: Motion) -> Self {
+        let size = motion.backward.size();
+        let hidden = occlusions(&motion.backward, &motion.forward);
+        let visible = hidden.into_iter().map(|hidden| if hidden { 0.0 } else { 1.0 }).collect();
+        Self {
+            back,
+            visible: Mask::new(size, visible).unwrap_or_else(|| Mask::flat(size, 0.0)),
+            certainty: certainty(&motion.backward, &motion.forward),
+            flow: motion.backward,
+        }
+    }
+}
+
+/// Looks at the frames of one film, in order.
+pub struct Scout {
+    paint_size: Option<usize>,
+    /// Whether motion is wanted at all.
+    follows: bool,
+    pool: ThreadPool,
+    dense: DenseFlow,
+    cuts: CutDetector,
+    /// The frame before.
+    last: Option<(Pixels, Pyramid)>,
+    /// Frames of this shot at the painted size, the frame before first.
+    shot: VecDeque<Frame>,
+}
+
+impl Scout {
+    /// A scout for frames that are painted at `paint_size` ([`super::PaintSettings::paint_size`]), which
+    /// looks for motion if it `follows` it, on `threads` threads of its own.
+    ///
+    /// # Errors
+    /// Threads that cannot be started.
+    pub(super) fn new(paint_size: Option<usize>, follows: bool, threads: usize) -> Result<Self> {
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("motion {i}"))
+            .build()
+            .map_err(|cause| Error::model("cannot start threads for the motion").caused_by(cause))?;
+        Ok(Self {
+            paint_size,
+            follows,
+            pool,
+            dense: DenseFlow::default(),
+            cuts: CutDetector::new(),
+            last: None,
+            shot: VecDeque::new(),
+        })
+    }
+
+    /// Looks at the next frame.
+    pub fn look(&mut self, frame: Frame) -> Scouted {
+        let size = super::paint_size(self.paint_size, frame.size());
+        let source = resize_pixels(&Pixels::from_frame(&frame), size);
+        let change = if self.follows { self.follow(&source) } else { Change::Unknown };
+        Scouted { frame, source, change }
+    }
+
+    fn follow(&mut self, source: &Pixels) -> Change {
+        let Self { pool, dense, cuts, last, shot, .. } = self;
+        let pyramid = pool.install(|| Pyramid::new(source));
+        let change = match last.take().filter(|(last, _)| last.size() == source.size()) {
+            None => {
+                shot.clear();
+                Change::Unknown
+            }
+            Some((before, earlier)) => pool.install(|| {
+                let motion = dense.between(&earlier, &pyramid);
+                if cuts.is_cut(&before, source, &motion) {
+                    shot.clear();
+                    return Change::Cut;
+                }
+                let mut links = vec![Link::new(1, motion)];
+                for back in LOOKS_BACK.into_iter().skip(1) {
+                    if let Some(earlier) = shot.get(back - 1) {
+                        let earlier = Pyramid::new(&Pixels::from_frame(earlier));
+                        links.push(Link::new(back, dense.between(&earlier, &pyramid)));
+                    }
+                }
+                Change::Moved(links)
+            }),
+        };
+        shot.push_front(source.to_frame());
+        shot.truncate(OLDEST);
+        *last = Some((source.clone(), pyramid));
+        change
+    }
+}
+
+impl Scouted {
+    /// The size at which it is painted.
+    pub fn paint_size(&self) -> Size {
+        self.source.size()
+    }
+
+    /// Whether a new shot begins with this frame. Never for a first frame.
+    pub fn is_cut(&self) -> bool {
+        matches!(self.change, Change::Cut)
+    }
+}
