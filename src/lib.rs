@@ -11,6 +11,7 @@ pub mod bench;
 pub mod cli;
 pub mod device;
 pub mod error;
+pub mod eval;
 #[cfg(feature = "video")]
 pub mod ffmpeg;
 pub mod files;
@@ -28,5 +29,6 @@ pub mod resize;
 pub mod sink;
 pub mod source;
 pub mod stylize;
+pub mod text;
 pub mod time;
 pub mod vgg;

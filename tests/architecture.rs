@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Every room and its floor. A new room takes its place here, and in docs/ARCHITECTURE.md.
 const FLOORS: &[(u8, &[&str])] = &[
     (0, &["error", "files", "frame", "names", "numbered", "pixels", "time"]),
-    (1, &["device", "ffmpeg", "kernels", "optim", "resize"]),
+    (1, &["device", "ffmpeg", "kernels", "optim", "resize", "text"]),
     (2, &["flow", "sink", "source"]),
     (3, &["vgg"]),
     (4, &["loss"]),
@@ -41,6 +41,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["cli"]),
     ("crossbeam_channel", &["pipeline"]),
     ("hf_hub", &["models"]),
+    ("plotters", &["eval"]),
+    ("ab_glyph", &["text"]),
     ("candle_core", &["device", "error", "loss", "vgg"]),
     ("image", &["source", "sink", "numbered"]),
 ];

@@ -8,11 +8,12 @@ use stylecast::stylize::PaintSettings;
 #[test]
 fn every_command_has_its_help() {
     let desk = Desk::new();
-    let commands: [&[&str]; 10] = [
+    let commands: [&[&str]; 11] = [
         &[],
         &["video"],
         &["image"],
         &["loss"],
+        &["eval"],
         &["bench"],
         &["doctor"],
         &["models"],

@@ -118,3 +118,20 @@ fn an_interrupted_picture_is_written_as_it_is() {
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(desk.files(), ["out.png"]);
 }
+
+#[test]
+fn an_interrupted_judge_tells_what_it_has() {
+    let desk = Desk::new();
+    let (clip, style) = (media("big-buck-bunny.mp4"), media("auvers.jpg"));
+    let args = ["eval", &clip, &clip, "--size", "96", "--style", &style, "--style-size", "96", "--json"];
+    let mut child = desk.spawn(&args);
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    wait_for(&mut lines, "eval_frame", 2);
+    interrupt(&child, "-INT");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let total: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!((&total["type"], &total["ending"]), (&"eval".into(), &"interrupted".into()));
+    assert!((2..132).contains(&total["frames"].as_u64().unwrap()), "{total}");
+}

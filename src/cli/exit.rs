@@ -9,6 +9,8 @@ use std::process::ExitCode;
 pub(crate) enum Exit {
     /// Everything was done.
     Done = 0,
+    /// An eval gate was missed.
+    GateMissed = 1,
     /// The command was used wrongly.
     Usage = 2,
     /// Something could not be read.

@@ -7,11 +7,11 @@ use super::painter::{self, Place};
 use super::report::{LossReport, Object, Reporter};
 use super::{media, settings, styles};
 use crate::error::{Error, Result};
+use crate::eval::LossJudge;
 use crate::frame::{Frame, Size};
-use crate::loss::{Losses, Objective, ObjectiveSettings, StyleTarget};
 use crate::pixels::Pixels;
 use crate::resize::resize_frame;
-use crate::vgg::{Model, Network};
+use crate::vgg::Model;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -36,7 +36,7 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
         ))
         .hint("scale one of them to the size of the other first"));
     }
-    let styles = painter::read_styles(&styles)?
+    let styles: Vec<(Frame, f64)> = painter::read_styles(&styles)?
         .into_iter()
         .map(|(style, weight)| (scaled(style, args.style_size), weight))
         .collect();
@@ -44,14 +44,15 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
     let place = Place { device: args.device.device, threads: args.threads };
     let (network, _) = painter::network(&painter::weights(&args.model)?, objective.pooling, place)?;
     let size = image.size();
-    let (losses, gradient_norm) =
-        network.clone().install(|| judge(&network, objective, content, styles, image))?;
+    let mut judge = LossJudge::new(network, objective, &styles)?;
+    let losses = judge.losses(&Pixels::from_frame(&content), &Pixels::from_frame(&image))?;
+    let squares: f64 = judge.gradient().data().iter().map(|&value| f64::from(value).powi(2)).sum();
     let report = LossReport {
         content: losses.content,
         style: losses.style.iter().map(|(layer, value)| (layer.to_string(), *value)).collect(),
         tv: losses.tv,
         total: losses.total,
-        gradient_norm,
+        gradient_norm: squares.sqrt(),
     };
     if args.json.json {
         Reporter::new(true).tell(&Object::Loss(report));
@@ -60,29 +61,6 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
         let _ = write!(std::io::stdout(), "{}", table(&report, size));
     }
     Ok(Exit::Done)
-}
-
-/// Every term, and the L2 norm of the gradient.
-fn judge(
-    network: &Network,
-    settings: ObjectiveSettings,
-    content: Frame,
-    styles: Vec<(Frame, f64)>,
-    image: Frame,
-) -> Result<(Losses, f64)> {
-    let mut objective = Objective::new(network, settings)?;
-    let mut parts = Vec::new();
-    for (style, weight) in styles {
-        parts.push((objective.describe_style(&Pixels::from_frame(&style))?, weight));
-    }
-    if let Some(style) = StyleTarget::blend(&parts) {
-        objective.set_style(style);
-    }
-    objective.set_content(&Pixels::from_frame(&content))?;
-    let mut gradient = Pixels::zeros(image.size());
-    let losses = objective.evaluate(&Pixels::from_frame(&image), &mut gradient)?;
-    let squares: f64 = gradient.data().iter().map(|&value| f64::from(value).powi(2)).sum();
-    Ok((losses, squares.sqrt()))
 }
 
 fn table(report: &LossReport, size: Size) -> String {

@@ -4,6 +4,8 @@
 mod args;
 mod bench;
 mod doctor;
+mod eval;
+mod eval_table;
 mod exit;
 mod forecast;
 mod image;
@@ -42,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Video(args) => video::run(args, &screen),
         Command::Image(args) => image::run(args, &screen),
         Command::Loss(args) => loss::run(args),
+        Command::Eval(args) => eval::run(args, &screen, cli.verbosity.verbose > 0),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Models { command } => models::run(command, &screen),

@@ -132,7 +132,13 @@ impl Drop for Progress<'_> {
 }
 
 /// One line: `frame 12/132, 0.21 fps, 9:30 left, loss 0.412`.
-fn status(done: u64, frames: Option<u64>, pace: Option<f64>, left: Option<f64>, loss: Option<f64>) -> String {
+pub(super) fn status(
+    done: u64,
+    frames: Option<u64>,
+    pace: Option<f64>,
+    left: Option<f64>,
+    loss: Option<f64>,
+) -> String {
     let mut parts = vec![match frames {
         // An estimate may be too low; it is not repeated once it is known to be wrong.
         Some(frames) if frames >= done => format!("frame {done}/{frames}"),

@@ -3,6 +3,7 @@
 //! Field names are a promise to scripts. Numbers that are not known, or not finite, are `null`.
 
 use crate::bench::Measurement;
+use crate::eval::{FrameVerdict, Gate, Times, Verdict};
 use crate::pipeline::{Outcome, PaintedFrame};
 use crate::sink::Ending;
 use crate::stylize::PaintReport;
@@ -20,6 +21,8 @@ pub(super) enum Object {
     Frame(FrameDone),
     Summary(Summary),
     Loss(LossReport),
+    EvalFrame(FrameVerdict),
+    Eval(Box<EvalReport>),
     Bench(Measurement),
     Doctor(super::doctor::Diagnosis),
     Model(ModelReport),
@@ -128,6 +131,31 @@ pub(super) struct LossReport {
     pub(super) total: f64,
     /// L2 norm of the gradient of the total with respect to pixels in 0..1.
     pub(super) gradient_norm: f64,
+}
+
+/// What was found of a film.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct EvalReport {
+    /// `complete` or `interrupted`.
+    pub(super) ending: &'static str,
+    pub(super) source: PathBuf,
+    pub(super) painted: PathBuf,
+    /// The size at which both are judged, in pixels.
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// The folder of the flow; `null` where it was estimated.
+    pub(super) flow: Option<PathBuf>,
+    /// How many frames the films have; `null` where they were not read to their ends.
+    pub(super) source_frames: Option<u64>,
+    pub(super) painted_frames: Option<u64>,
+    pub(super) frames_agree: Option<bool>,
+    /// `null` where one of them is numbered pictures, which have no times.
+    pub(super) times: Option<Times>,
+    #[serde(flatten)]
+    pub(super) verdict: Verdict,
+    pub(super) gates: Vec<Gate>,
+    pub(super) seconds: f64,
+    pub(super) notes: Vec<String>,
 }
 
 /// One network and its weights.

@@ -1,9 +1,11 @@
 //! What was typed, and nothing else: these types touch no file and no device. What it means is
 //! decided in `settings`.
 
+mod eval;
 mod media;
 mod paint;
 
+pub(super) use eval::{EvalArgs, GateArgs};
 pub(super) use media::{BenchArgs, ImageArgs, LossArgs, OutputArgs, VideoArgs};
 pub(super) use paint::{DeviceArgs, ModelArgs, ObjectiveArgs, PaintArgs};
 
@@ -16,8 +18,8 @@ use clap::{Args, Parser, Subcommand};
     name = "stylecast",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 2 wrong use, 3 cannot read, 4 cannot write, 5 model or device, \
-                  130 interrupted (what is painted is kept and plays)."
+    after_help = "Exit codes: 0 done, 1 an eval gate was missed, 2 wrong use, 3 cannot read, \
+                  4 cannot write, 5 model or device, 130 interrupted (what is painted is kept and plays)."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -34,6 +36,8 @@ pub(super) enum Command {
     Image(Box<ImageArgs>),
     /// Print every term of the objective for three pictures.
     Loss(Box<LossArgs>),
+    /// Judge a painted film: losses, flicker and drift, with gates for scripts.
+    Eval(Box<EvalArgs>),
     /// Measure the seconds that one iteration takes.
     Bench(Box<BenchArgs>),
     /// Say what there is to compute and to write films with, and how to get what is missing.
