@@ -34,7 +34,7 @@ fn without_iterations_frames_pass_through_untouched() {
     let lines: Vec<_> = run.out.lines().map(keys).collect();
     let expected = [
         "type input output width height paint_width paint_height frames frame_rate device threads",
-        "type index time iterations first_loss last_loss seconds",
+        "type index time iterations first_loss last_loss cut seconds",
         "type ending frames seconds decode_seconds look_seconds paint_seconds encode_seconds iterations first_loss last_loss output notes",
     ];
     for (line, expected) in [0, 1, 4].into_iter().zip(expected) {
