@@ -72,7 +72,6 @@ struct Network {
     activations: Vec<Blocked>,
     taps: Vec<Option<Blocked>>,
     pooled: Vec<Blocked>,
-    pooled_gradients: Vec<Blocked>,
     grams: Vec<Vec<f32>>,
     content: Blocked,
     pixels: Vec<f32>,
@@ -106,7 +105,6 @@ impl Network {
             content: activations[CONTENT].clone(),
             activations,
             taps,
-            pooled_gradients: pooled.clone(),
             pooled,
             grams: STYLE.iter().map(|&i| vec![0.0; CHANNELS[i].1 * CHANNELS[i].1]).collect(),
             gradient: vec![0.0; pixels.len()],
@@ -118,7 +116,7 @@ impl Network {
     }
 
     fn iteration(&mut self) {
-        let Self { cpu, first, convs, activations, taps, pooled, pooled_gradients, grams, .. } = self;
+        let Self { cpu, first, convs, activations, taps, pooled, grams, .. } = self;
         let scratch = &mut self.scratch;
         cpu.install(|| {
             let mut pools = 0;
@@ -127,8 +125,16 @@ impl Network {
                 match before.last() {
                     None => first.forward(cpu, &self.pixels, &mut after[0], scratch).unwrap(),
                     Some(last) => {
-                        let input = if POOLED.contains(&(i - 1)) { &pooled[pools - 1] } else { last };
-                        convs[i - 1].forward(cpu, input, &mut after[0], scratch).unwrap();
+                        let (read, left) = pooled.split_at_mut(pools);
+                        let input = if POOLED.contains(&(i - 1)) { &read[pools - 1] } else { last };
+                        if POOLED.contains(&i) {
+                            let (conv, output) = (&convs[i - 1], &mut after[0]);
+                            let mean = Pooling::Average;
+                            conv.forward_and_pool(cpu, mean, input, output, &mut left[0], scratch).unwrap();
+                            pools += 1;
+                        } else {
+                            convs[i - 1].forward(cpu, input, &mut after[0], scratch).unwrap();
+                        }
                     }
                 }
                 let activation = &after[0];
@@ -140,10 +146,6 @@ impl Network {
                     tap.clear();
                     add_scaled_difference(cpu, 1e-3, activation, &self.content, tap).unwrap();
                 }
-                if POOLED.contains(&i) {
-                    pool::forward(cpu, Pooling::Average, activation, &mut pooled[pools]).unwrap();
-                    pools += 1;
-                }
             }
             for i in (1..CHANNELS.len()).rev() {
                 let (below, here) = activations.split_at_mut(i);
@@ -152,9 +154,8 @@ impl Network {
                 let (conv, tap, below) = (&convs[i - 1], taps[i - 1].as_ref(), &mut below[i - 1]);
                 if POOLED.contains(&(i - 1)) {
                     pools -= 1;
-                    let small = &mut pooled_gradients[pools];
-                    conv.backward(cpu, grad, None, None, small, scratch).unwrap();
-                    pool::backward_in_place(cpu, Pooling::Average, small, tap, below).unwrap();
+                    let (mean, small) = (Pooling::Average, &mut pooled[pools]);
+                    conv.backward_through_pool(cpu, mean, grad, tap, small, below, scratch).unwrap();
                 } else {
                     conv.backward_in_place(cpu, grad, tap, below, scratch).unwrap();
                 }

@@ -320,6 +320,43 @@ fn pooling_and_its_gradient_agree_with_their_definition() {
 }
 
 #[test]
+fn convolutions_with_a_pool_behind_or_below_equal_the_two_steps() {
+    let (cin, cout) = (17, 33);
+    for (cpu, algorithm) in cpus(2).iter().flat_map(|cpu| Algorithm::ALL.map(|a| (cpu, a))) {
+        for pooling in [Pooling::Average, Pooling::Max] {
+            for (width, height) in [(2, 2), (3, 2), (2, 9), (17, 12), (40, 39), (33, 35)] {
+                let (size, mut random, mut scratch) = (Size::new(width, height), Random(11), Scratch::new());
+                let small = pool::pooled(size);
+                let what = format!("{} {algorithm} {pooling:?} {size}", cpu.level());
+                let w = random.numbers(cout * cin * 9);
+                let conv = Conv3x3::new(&w, &random.numbers(cout), cin, cout, algorithm).unwrap();
+
+                let input = random.blocked(cin, size);
+                let mut expected = [Blocked::zeros(cout, size), Blocked::zeros(cout, small)];
+                conv.forward(cpu, &input, &mut expected[0], &mut scratch).unwrap();
+                let [output, pooled] = &mut expected;
+                pool::forward(cpu, pooling, output, pooled).unwrap();
+                let mut got = [random.blocked(cout, size), random.blocked(cout, small)];
+                let [output, pooled] = &mut got;
+                conv.forward_and_pool(cpu, pooling, &input, output, pooled, &mut scratch).unwrap();
+                assert_eq!(got, expected, "forward {what}");
+
+                let (grad, tap) = (random.blocked(cout, small), random.blocked(cin, size));
+                for tap in [None, Some(&tap)] {
+                    let (mut pooled, mut expected) = (Blocked::zeros(cin, small), random.blocked(cin, size));
+                    let mut got = expected.clone();
+                    conv.backward(cpu, &grad, None, None, &mut pooled, &mut scratch).unwrap();
+                    pool::backward_in_place(cpu, pooling, &pooled, tap, &mut expected).unwrap();
+                    conv.backward_through_pool(cpu, pooling, &grad, tap, &mut pooled, &mut got, &mut scratch)
+                        .unwrap();
+                    assert_eq!(got, expected, "backward {what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn gram_matrices_and_their_gradient_agree_with_their_definition() {
     for cpu in cpus(2) {
         for (channels, width, height) in

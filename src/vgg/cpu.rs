@@ -4,7 +4,7 @@
 use super::{Layer, Model, Pooling, Weights};
 use crate::error::Result;
 use crate::frame::Size;
-use crate::kernels::cpu::{Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Scratch, Write, mask_in_place, pool};
+use crate::kernels::cpu::{Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Scratch, Write, mask_in_place};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -61,16 +61,12 @@ impl CpuNetwork {
 /// A part of a pass over the network, for measurements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Stage {
-    /// A convolution with its ReLU.
+    /// A convolution with its ReLU and the pool behind it.
     Forward(Layer),
-    /// The pool behind this block.
-    Pool(usize),
     /// The losses at this layer, values and gradients.
     Losses(Layer),
-    /// The gradient of a convolution, with the ReLU below it.
+    /// The gradient of a convolution, with the pool and the ReLU below it.
     Backward(Layer),
-    /// The gradient of the pool behind this block.
-    Unpool(usize),
 }
 
 impl fmt::Display for Stage {
@@ -79,8 +75,6 @@ impl fmt::Display for Stage {
             Self::Forward(layer) => write!(f, "{layer} forward"),
             Self::Backward(layer) => write!(f, "{layer} backward"),
             Self::Losses(layer) => write!(f, "{layer} losses"),
-            Self::Pool(block) => write!(f, "pool{block} forward"),
-            Self::Unpool(block) => write!(f, "pool{block} backward"),
         }
     }
 }
@@ -160,14 +154,19 @@ impl Plan {
         let layers: Vec<Layer> = network.model.layers().take_while(|layer| *layer <= deepest).collect();
         for (position, pair) in layers.windows(2).enumerate() {
             let (before, after) = self.activations.split_at_mut(position + 1);
-            let mut input = &before[position];
-            if pair[0].block() != pair[1].block() {
-                let pooled = &mut self.pooled[pair[0].block() - 1];
-                pool::forward(cpu, network.pooling, input, pooled)?;
-                lap(&mut self.timings, Stage::Pool(pair[0].block()), &mut now);
-                input = pooled;
+            let (conv, output) = (&network.rest[position], &mut after[0]);
+            // What this layer reads, and what its pool leaves for the next.
+            let (read, left) = self.pooled.split_at_mut(pair[1].block() - 1);
+            let input =
+                if pair[0].block() == pair[1].block() { Some(&before[position]) } else { read.last() };
+            let Some(input) = input else { break };
+            let pooled = layers.get(position + 2).filter(|next| next.block() != pair[1].block());
+            match pooled.and(left.first_mut()) {
+                Some(pooled) => {
+                    conv.forward_and_pool(cpu, network.pooling, input, output, pooled, &mut self.scratch)?
+                }
+                None => conv.forward(cpu, input, output, &mut self.scratch)?,
             }
-            network.rest[position].forward(cpu, input, &mut after[0], &mut self.scratch)?;
             lap(&mut self.timings, Stage::Forward(pair[1]), &mut now);
         }
         Ok(())
@@ -214,20 +213,16 @@ impl Plan {
             let (before, after) = activations.split_at_mut(position);
             let (activation, gradient) = (&mut before[position - 1], &after[0]);
             let conv = &network.rest[position - 1];
+            let tap = tap_at(below, activation, buffer, scratch)?.then_some(&*buffer);
+            lap(timings, Stage::Losses(below), &mut now);
             if below.block() == above.block() {
-                let tap = tap_at(below, activation, buffer, scratch)?.then_some(&*buffer);
-                lap(timings, Stage::Losses(below), &mut now);
                 conv.backward_in_place(cpu, gradient, tap, activation, scratch)?;
-                lap(timings, Stage::Backward(above), &mut now);
             } else {
                 let pooled = &mut pooled[below.block() - 1];
-                conv.backward(cpu, gradient, None, None, pooled, scratch)?;
-                lap(timings, Stage::Backward(above), &mut now);
-                let tap = tap_at(below, activation, buffer, scratch)?.then_some(&*buffer);
-                lap(timings, Stage::Losses(below), &mut now);
-                pool::backward_in_place(cpu, network.pooling, pooled, tap, activation)?;
-                lap(timings, Stage::Unpool(below.block()), &mut now);
+                let pooling = network.pooling;
+                conv.backward_through_pool(cpu, pooling, gradient, tap, pooled, activation, scratch)?;
             }
+            lap(timings, Stage::Backward(above), &mut now);
         }
         network.first.backward(cpu, &activations[0], pixels, Write::Replace, scratch)?;
         lap(timings, Stage::Backward(Layer::CONV1_1), &mut now);

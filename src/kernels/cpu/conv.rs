@@ -5,6 +5,7 @@
 
 use super::blocked::{Blocked, LANES, Lane};
 use super::pack::{Direction, Packed};
+use super::pool::{self, Pooling};
 use super::target::{Finish, Mask, Target};
 use super::transform::{F2, F4, Tile};
 use super::{Cpu, Scratch, direct, winograd};
@@ -129,6 +130,33 @@ impl Conv3x3 {
         Ok(())
     }
 
+    /// As [`forward`](Self::forward), and `pooled` = `output` pooled. Means are taken while the results are
+    /// in registers.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit; `pooled` has half of the output's size, rounded down.
+    pub fn forward_and_pool(
+        &self,
+        cpu: &Cpu,
+        pooling: Pooling,
+        input: &Blocked,
+        output: &mut Blocked,
+        pooled: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        if pooling != Pooling::Average || self.algorithm == Algorithm::Direct {
+            self.forward(cpu, input, output, scratch)?;
+            return pool::forward(cpu, pooling, output, pooled);
+        }
+        input.expect("input of the convolution", self.cin, input.size())?;
+        output.expect("output of the convolution", self.cout, input.size())?;
+        pooled.expect("output of pooling", self.cout, pool::pooled(input.size()))?;
+        let target = Target::new(output, Finish::Activate { bias: &self.bias }).with_pooled(pooled);
+        self.convolve(cpu, Direction::Forward, input, &target, scratch);
+        Ok(())
+    }
+
     /// `grad_input` = (adjoint of the convolution applied to `grad` + `tap`), zero where `mask` ≤ 0.
     ///
     /// `grad` is the gradient with respect to the convolution's output before this layer's ReLU, so
@@ -169,6 +197,40 @@ impl Conv3x3 {
         scratch: &mut Scratch,
     ) -> Result<()> {
         self.gradient(cpu, grad, tap, Mask::InPlace, activation, scratch)
+    }
+
+    /// The gradient below the pool below the convolution: [`backward`](Self::backward) into `pooled`, then
+    /// [`pool::backward_in_place`] with `tap` into `activation`, in one go where that can be; `pooled` may
+    /// remain as it is.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit.
+    #[expect(clippy::too_many_arguments, reason = "two steps in one")]
+    pub fn backward_through_pool(
+        &self,
+        cpu: &Cpu,
+        pooling: Pooling,
+        grad: &Blocked,
+        tap: Option<&Blocked>,
+        pooled: &mut Blocked,
+        activation: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        if pooling != Pooling::Average || self.algorithm == Algorithm::Direct {
+            self.backward(cpu, grad, None, None, pooled, scratch)?;
+            return pool::backward_in_place(cpu, pooling, pooled, tap, activation);
+        }
+        let size = activation.size();
+        activation.expect("activation below pooling", self.cin, size)?;
+        grad.expect("gradient above the convolution", self.cout, pool::pooled(size))?;
+        if let Some(tap) = tap {
+            tap.expect("tap gradient below pooling", self.cin, size)?;
+        }
+        pool::backward_dropped(cpu, tap, activation);
+        let target = Target::new(activation, Finish::Unpool { tap: tap.map(Blocked::lanes) });
+        self.convolve(cpu, Direction::Backward, grad, &target, scratch);
+        Ok(())
     }
 
     fn gradient(

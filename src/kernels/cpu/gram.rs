@@ -118,9 +118,10 @@ impl Products<'_> {
         at: (Range<usize>, Range<usize>),
     ) -> usize {
         if S::VECTORS != 2 {
-            for first in (0..LANES).step_by(4) {
-                self.block::<S, 4, 1>(s, (i, j), first, at.clone());
-            }
+            // Sixteen registers hold twelve sums, and 16 rows are 6 + 5 + 5.
+            self.block::<S, 6, 1>(s, (i, j), 0, at.clone());
+            self.block::<S, 5, 1>(s, (i, j), 6, at.clone());
+            self.block::<S, 5, 1>(s, (i, j), 11, at);
             return 1;
         }
         match left {

@@ -31,13 +31,12 @@ pub(super) fn multiply<S: Simd, const R: usize, const N: usize>(
     let mut acc = *sums;
     for (b, weights) in blocks.iter().enumerate() {
         let Some((rows, _)) = left[b * stride..].split_first_chunk::<R>() else { return };
-        let ahead = ahead.get(b * each..).unwrap_or(&[]);
-        let ahead = &ahead[..each.min(ahead.len())];
+        // Not among the products: a branch there costs more than the burst.
+        for next in ahead.get(b * each..).unwrap_or(&[]).iter().take(each) {
+            s.prefetch(&next[0]);
+            s.prefetch(&next[1]);
+        }
         for k in 0..LANES {
-            if let Some(next) = ahead.get(k) {
-                s.prefetch(&next[0]);
-                s.prefetch(&next[1]);
-            }
             let w: [S::V; N] = std::array::from_fn(|n| s.load(&weights[k][(first + n) % 2]));
             for r in 0..R {
                 let x = s.splat(rows[r].0[k]);

@@ -4,6 +4,7 @@
 //! and the transformed tiles stream past each other.
 
 use super::transform::Filter;
+use super::{Cpu, Level};
 use crate::frame::Size;
 use std::ops::Range;
 
@@ -27,12 +28,18 @@ pub(super) struct Plan {
     positions: usize,
 }
 
-/// Tiles in a piece: enough to use each weight often, few enough for the second-level cache (tuned on a
-/// Sapphire Rapids; 28 to 84 differ by 3 %).
-const TILES: usize = 70;
-
-/// Panels in a chunk, 128 output channels: the products of a piece then take a megabyte (tuned likewise).
-const PANELS: usize = 4;
+/// Tiles in a piece and panels in a chunk, at most: enough tiles to use each weight often, few enough of both
+/// for the second-level cache. Tuned on one processor for each level.
+fn most(level: Level) -> (usize, usize) {
+    match level {
+        // Processors with AVX-512 have one or two megabytes, which the products of a piece fill (Sapphire
+        // Rapids; 28 to 84 tiles differ by 3 %).
+        Level::Avx512 => (70, 4),
+        // Others have 256 or 512 kilobytes; whole groups of six tiles (Zen 3; 18 to 36 tiles and one to
+        // four panels differ by 3 %, 70 × 4 takes 3 % longer).
+        Level::Avx2 | Level::Portable => (36, 2),
+    }
+}
 
 /// With fewer tiles per thread the threads divide the output channels instead: reading all weights
 /// would cost each of them more than reading all tiles.
@@ -40,14 +47,16 @@ const LEAST_TILES: usize = 32;
 
 impl Plan {
     /// A plan for an image of `size` with `blocks` of input channels, towards `panels` of output channels.
-    pub(super) fn new<F: Filter>(threads: usize, size: Size, blocks: usize, panels: usize) -> Self {
+    pub(super) fn new<F: Filter>(cpu: &Cpu, size: Size, blocks: usize, panels: usize) -> Self {
+        let threads = cpu.threads().count();
+        let (tiles_of_piece, panels_of_chunk) = most(cpu.level());
         let across = size.width.div_ceil(F::OUTPUTS);
         let tiles = across * size.height.div_ceil(F::OUTPUTS);
         let positions = F::SIDE * F::SIDE;
         let split = tiles <= LEAST_TILES * threads && threads > 1;
         // As many pieces for each thread, as even as possible.
         let share = tiles.div_ceil(threads);
-        let most_tiles = if split { tiles } else { share.div_ceil(share.div_ceil(TILES)) };
+        let most_tiles = if split { tiles } else { share.div_ceil(share.div_ceil(tiles_of_piece)) };
         let most_panels = if split { panels.div_ceil(2 * threads) } else { panels };
         Self {
             across,
@@ -56,7 +65,7 @@ impl Plan {
             panels,
             split,
             most_tiles,
-            most_panels: most_panels.min(PANELS),
+            most_panels: most_panels.min(panels_of_chunk),
             positions,
         }
     }
@@ -109,6 +118,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Threads;
     use super::super::transform::{F2, F4};
     use super::*;
 
@@ -126,12 +136,15 @@ mod tests {
 
     #[test]
     fn every_tile_and_panel_belongs_to_one_piece() {
-        for threads in [1, 2, 3, 16] {
+        let cpus = Level::ALL.into_iter().filter(|level| level.is_available()).flat_map(|level| {
+            [1, 2, 3, 16].map(|threads| Cpu::new(Threads::new(threads).unwrap(), Some(level)).unwrap())
+        });
+        for cpu in cpus {
             for (width, height) in [(1, 1), (7, 3), (16, 16), (64, 64), (333, 77), (1280, 720)] {
                 for panels in [1, 2, 3, 8, 16] {
                     let size = Size::new(width, height);
                     for plan in
-                        [Plan::new::<F4>(threads, size, 4, panels), Plan::new::<F2>(threads, size, 4, panels)]
+                        [Plan::new::<F4>(&cpu, size, 4, panels), Plan::new::<F2>(&cpu, size, 4, panels)]
                     {
                         let tiles = (0..plan.pieces()).map(|i| plan.piece(i));
                         assert!(covers(tiles, plan.tiles, plan.most_tiles), "{plan:?}");

@@ -105,6 +105,41 @@ pub fn backward_in_place(
     gradient(cpu, pooling, grad, tap, None, activation)
 }
 
+/// The gradient at the last row and column if the pool dropped them: that of the tap, masked by
+/// `activation`, which it overwrites.
+pub(super) fn backward_dropped(cpu: &Cpu, tap: Option<&Blocked>, activation: &mut Blocked) {
+    let (size, grid) = (activation.size(), activation.grid());
+    for block in 0..grid.blocks {
+        for y in 0..size.height {
+            let whole = if y < size.height / 2 * 2 { size.width / 2 * 2 } else { 0 };
+            if whole == size.width {
+                continue;
+            }
+            let range = grid.at(block, y + 1, whole + 1)..grid.at(block, y + 1, size.width + 1);
+            let tap = tap.map(|tap| &tap.lanes()[range.clone()]);
+            let to = &mut activation.lanes_mut()[range];
+            dispatch(cpu.level(), Dropped { tap, to });
+        }
+    }
+}
+
+struct Dropped<'a> {
+    tap: Option<&'a [Lane]>,
+    to: &'a mut [Lane],
+}
+
+impl Kernel for Dropped<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, s: S) {
+        for (x, to) in self.to.iter_mut().enumerate() {
+            let v = self.tap.map_or(s.zero(), |tap| s.load(&tap[x]));
+            s.store(s.where_positive(s.load(to), v), to);
+        }
+    }
+}
+
 fn gradient(
     cpu: &Cpu,
     pooling: Pooling,

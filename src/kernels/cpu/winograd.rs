@@ -27,7 +27,7 @@ pub(super) fn convolve<F: Filter>(
     target: &Target<'_>,
     scratch: &mut Scratch,
 ) {
-    let plan = Plan::new::<F>(cpu.threads().count(), input.size(), input.grid().blocks, packed.panels.len());
+    let plan = Plan::new::<F>(cpu, input.size(), input.grid().blocks, packed.panels.len());
     let (transformed, products) = (plan.transformed_lanes(), plan.product_lanes());
     let own = if plan.split { products } else { transformed + products };
     scratch.reserve(cpu, own, if plan.split { transformed } else { 0 });
@@ -78,7 +78,8 @@ struct Job<'a, F> {
     filter: PhantomData<F>,
 }
 
-/// The input transform of some tiles and blocks of channels, to `[position][block][tile]`.
+/// The input transform of some tiles and blocks of channels, to `[position][group][block][tile of group]`: the
+/// groups of tiles that [`multiply`] takes at once, each in the order it is read.
 struct Analyze<'a, F> {
     job: &'a Job<'a, F>,
     tiles: Range<usize>,
@@ -94,28 +95,40 @@ impl<F: Filter> Kernel for Analyze<'_, F> {
         let (plan, grid) = (&self.job.plan, self.job.input.grid());
         let count = self.tiles.len();
         let stride = plan.transformed_stride(count);
+        // Outside of the loops: the compiler would fill it with zeros for every tile.
+        let mut half = [[s.zero(); 6]; 6];
         for block in self.blocks {
-            for (t, tile) in self.tiles.clone().enumerate() {
-                let (y, x) = (F::OUTPUTS * (tile / plan.across), F::OUTPUTS * (tile % plan.across));
-                let corner = &self.job.input.lanes()[grid.at(block, y, x)..];
-                let mut half = [[s.zero(); 6]; 6];
-                for j in 0..F::SIDE {
-                    let mut column = [s.zero(); 6];
+            for (first, tiles) in pieces(count, S::TILES) {
+                for t in 0..tiles {
+                    let tile = self.tiles.start + first + t;
+                    let (y, x) = (F::OUTPUTS * (tile / plan.across), F::OUTPUTS * (tile % plan.across));
+                    let corner = &self.job.input.lanes()[grid.at(block, y, x)..];
+                    // What the tile after the next adds: the processor's own guesses end with every page of
+                    // 64 pixels.
                     for i in 0..F::SIDE {
-                        column[i] = s.load(&corner[i * grid.columns + j]);
+                        let next = corner.get(i * grid.columns + F::SIDE + F::OUTPUTS..).unwrap_or(&[]);
+                        for lane in next.iter().take(F::OUTPUTS) {
+                            s.prefetch(lane);
+                        }
                     }
-                    let column = F::input(s, column);
-                    for i in 0..F::SIDE {
-                        half[i][j] = column[i];
-                    }
-                }
-                for i in 0..F::SIDE {
-                    let row = F::input(s, half[i]);
                     for j in 0..F::SIDE {
-                        let index = (F::SIDE * i + j) * stride + block * count + t;
-                        // SAFETY: tasks have different blocks of channels or different memory.
-                        if let [place] = unsafe { self.to.slice(index, 1) } {
-                            s.store(row[j], place);
+                        let mut column = [s.zero(); 6];
+                        for i in 0..F::SIDE {
+                            column[i] = s.load(&corner[i * grid.columns + j]);
+                        }
+                        let column = F::input(s, column);
+                        for i in 0..F::SIDE {
+                            half[i][j] = column[i];
+                        }
+                    }
+                    for i in 0..F::SIDE {
+                        let row = F::input(s, half[i]);
+                        for j in 0..F::SIDE {
+                            let index = (F::SIDE * i + j) * stride + first * plan.blocks + block * tiles + t;
+                            // SAFETY: tasks have different blocks of channels or different memory.
+                            if let [place] = unsafe { self.to.slice(index, 1) } {
+                                s.store(row[j], place);
+                            }
                         }
                     }
                 }
@@ -148,19 +161,26 @@ impl<F: Filter> Kernel for Multiply<'_, F> {
                     if panel + 1 < panels.end { (panel + 1, position) } else { (panels.start, position + 1) };
                 let ahead: &[Weights] =
                     if at < positions { &self.job.packed.panels[next][at * depth..][..depth] } else { &[] };
-                let parts = self.tiles.len().div_ceil(S::TILES);
-                for (i, (first, count)) in pieces(self.tiles.len(), S::TILES).enumerate() {
-                    let ahead = &ahead[i * ahead.len() / parts..(i + 1) * ahead.len() / parts];
-                    with_rows!(count, R => {
-                        if R <= S::TILES {
-                            if S::VECTORS == 2 {
-                                self.product::<S, R, 2>(s, position, (p, panel), first, 0, ahead);
-                            } else {
-                                self.product::<S, R, 1>(s, position, (p, panel), first, 0, ahead);
-                                self.product::<S, R, 1>(s, position, (p, panel), first, 1, &[]);
+                let weights = &self.job.packed.panels[panel][position * depth..][..depth];
+                let (runs, parts) = (depth.div_ceil(RUN), self.tiles.len().div_ceil(S::TILES));
+                // The weights of a run stay in the first-level cache for all tiles.
+                for (run, weights) in weights.chunks(RUN).enumerate() {
+                    for (part, (first, count)) in pieces(self.tiles.len(), S::TILES).enumerate() {
+                        let (call, calls) = (run * parts + part, runs * parts);
+                        let ahead = &ahead[call * ahead.len() / calls..(call + 1) * ahead.len() / calls];
+                        let at = At { position, p, run, first };
+                        with_rows!(count, R => {
+                            if R <= S::TILES {
+                                if S::VECTORS == 2 {
+                                    self.product::<S, R, 2>(s, at, 0, weights, ahead);
+                                } else {
+                                    let (one, other) = ahead.split_at(ahead.len() / 2);
+                                    self.product::<S, R, 1>(s, at, 0, weights, one);
+                                    self.product::<S, R, 1>(s, at, 1, weights, other);
+                                }
                             }
-                        }
-                    });
+                        });
+                    }
                 }
             }
         }
@@ -174,35 +194,39 @@ impl<F: Filter> Kernel for Multiply<'_, F> {
     }
 }
 
+/// Where a product belongs: a position of the tiles, the `p`-th panel of the chunk, a run of input channels
+/// and tiles from `first` on.
+#[derive(Clone, Copy)]
+struct At {
+    position: usize,
+    p: usize,
+    run: usize,
+    first: usize,
+}
+
 impl<F: Filter> Multiply<'_, F> {
-    /// `R` tiles from `first` on times `N` blocks of output channels of a panel, at one position.
+    /// `R` tiles times `N` blocks of output channels from `block` on, over one run of input channels.
     #[inline(always)]
     fn product<S: Simd, const R: usize, const N: usize>(
         &mut self,
         s: S,
-        position: usize,
-        (p, panel): (usize, usize),
-        first: usize,
+        At { position, p, run, first }: At,
         block: usize,
+        weights: &[Weights],
         ahead: &[Weights],
     ) {
-        let (count, depth) = (self.tiles.len(), self.job.packed.depth);
-        let left = &self.from[position * self.job.plan.transformed_stride(count) + first..];
-        let right = &self.job.packed.panels[panel][position * depth..][..depth];
-        let start = position * self.job.plan.product_stride(count) + (p * count + first) * 2;
-        let parts = depth.div_ceil(RUN);
-        for (i, right) in right.chunks(RUN).enumerate() {
-            let left = &left[i * RUN / LANES * count..];
-            let ahead = &ahead[i * ahead.len() / parts..(i + 1) * ahead.len() / parts];
-            let mut sums = [[s.zero(); N]; R];
-            multiply(s, left, count, right, block, ahead, &mut sums);
-            let (pairs, _) = self.products[start..].as_chunks_mut::<2>();
-            for (pair, sum) in pairs.iter_mut().zip(sums) {
-                for n in 0..N {
-                    let place = &mut pair[(block + n) % 2];
-                    let v = if i == 0 { sum[n] } else { s.add(s.load(place), sum[n]) };
-                    s.store(v, place);
-                }
+        let (count, plan) = (self.tiles.len(), &self.job.plan);
+        let start = position * plan.transformed_stride(count) + first * plan.blocks + run * RUN / LANES * R;
+        let left = &self.from[start..];
+        let mut sums = [[s.zero(); N]; R];
+        multiply(s, left, R, weights, block, ahead, &mut sums);
+        let start = position * plan.product_stride(count) + (p * count + first) * 2;
+        let (pairs, _) = self.products[start..].as_chunks_mut::<2>();
+        for (pair, sum) in pairs.iter_mut().zip(sums) {
+            for n in 0..N {
+                let place = &mut pair[(block + n) % 2];
+                let v = if run == 0 { sum[n] } else { s.add(s.load(place), sum[n]) };
+                s.store(v, place);
             }
         }
     }
@@ -211,12 +235,11 @@ impl<F: Filter> Multiply<'_, F> {
     #[inline(always)]
     fn synthesize<S: Simd>(&self, s: S, p: usize, n: usize, block: usize) {
         let (plan, target) = (&self.job.plan, self.job.target);
-        let (grid, size) = (target.grid, target.size);
-        let count = self.tiles.len();
+        let (size, count) = (target.size, self.tiles.len());
         let stride = plan.product_stride(count);
+        let mut half = [[s.zero(); 6]; 4];
         for (t, tile) in self.tiles.clone().enumerate() {
             let from = &self.products[(p * count + t) * 2 + n..];
-            let mut half = [[s.zero(); 6]; 4];
             for j in 0..F::SIDE {
                 let mut column = [s.zero(); 6];
                 for i in 0..F::SIDE {
@@ -228,13 +251,19 @@ impl<F: Filter> Multiply<'_, F> {
                 }
             }
             let (y, x) = (F::OUTPUTS * (tile / plan.across), F::OUTPUTS * (tile % plan.across));
+            let mut above = [s.zero(); 4];
             for i in 0..F::OUTPUTS.min(size.height - y) {
-                let row = F::output(s, half[i]);
+                let mut row = F::output(s, half[i]);
                 for j in 0..F::OUTPUTS.min(size.width - x) {
-                    let index = grid.at(block, y + i + 1, x + j + 1);
                     // SAFETY: tasks have different tiles or different output blocks.
-                    unsafe { target.put(s, block, index, row[j]) };
+                    row[j] = unsafe { target.put_pixel(s, block, (y + i, x + j), row[j]) };
                 }
+                if i % 2 == 1 {
+                    let rows = [&above[..F::OUTPUTS], &row[..F::OUTPUTS]];
+                    // SAFETY: as above; tiles begin at even rows and columns.
+                    unsafe { target.pool(s, block, (y + i, x), rows) };
+                }
+                above = row;
             }
         }
     }
