@@ -77,7 +77,7 @@ impl Equations {
     }
 }
 
-/// One row of the other frame, fetched along the flow with Catmull & Rom's cubic (as in [`super::super::warp()`]).
+/// One row of the other frame, fetched along the flow with Catmull & Rom's cubic (Keys 1981, a = −½).
 struct Warp<'a> {
     towards: &'a Plane,
     y: usize,
@@ -86,14 +86,18 @@ struct Warp<'a> {
     to: &'a mut [f32],
 }
 
+/// Keys' weights for eight places at once.
 #[inline(always)]
-fn cubic(t: f32) -> [f32; 4] {
+fn cubic(t: Lanes) -> [Lanes; 4] {
+    let half = Lanes::splat(0.5);
     let (t2, t3) = (t * t, t * t * t);
+    let (two, three, four, five) =
+        (Lanes::splat(2.0), Lanes::splat(3.0), Lanes::splat(4.0), Lanes::splat(5.0));
     [
-        0.5 * (-t3 + 2.0 * t2 - t),
-        0.5 * (3.0 * t3 - 5.0 * t2 + 2.0),
-        0.5 * (-3.0 * t3 + 4.0 * t2 + t),
-        0.5 * (t3 - t2),
+        half * (two * t2 - t3 - t),
+        half * (three * t3 - five * t2 + two),
+        half * (four * t2 - three * t3 + t),
+        half * (t3 - t2),
     ]
 }
 
@@ -104,26 +108,38 @@ impl Loops for Warp<'_> {
     fn run(self) {
         let Self { towards, y, right, down, to } = self;
         let size = towards.size();
+        // Counted from the border's edge: positive, so that truncation is the floor.
         let border = BORDER as f32;
-        let (last_x, last_y) = (size.width as f32 + border, size.height as f32 + border);
+        let (least, most_x, most_y) = (border - 2.0, size.width as f32 + border, size.height as f32 + border);
         let stride = towards.stride();
-        for (x, ((to, right), down)) in to.iter_mut().zip(right).zip(down).enumerate() {
-            // Counted from the border's edge: positive, so that truncation is the floor.
-            let at_x = (x as f32 + right + border).clamp(border - 2.0, last_x + 1.0);
-            let at_y = (y as f32 + down + border).clamp(border - 2.0, last_y + 1.0);
-            let (column, row) = (at_x as usize, at_y as usize);
-            let across = cubic(at_x - column as f32);
-            let along = cubic(at_y - row as f32);
-            let from =
-                towards.from(column as isize - BORDER as isize - 1, row as isize - BORDER as isize - 1);
-            let mut sum = [0.0f32; 4];
-            for (j, weight) in along.iter().enumerate() {
-                let Some(four) = from[j * stride..].first_chunk::<4>() else { break };
-                for i in 0..4 {
-                    sum[i] += weight * four[i];
-                }
+        let everything = towards.from(-(BORDER as isize), -(BORDER as isize));
+        let vectors = right.chunks(LANES).zip(down.chunks(LANES));
+        for (chunk, (to, (right, down))) in to.chunks_mut(LANES).zip(vectors).enumerate() {
+            let (mut at_x, mut at_y) = ([least; LANES], [least; LANES]);
+            for (i, (right, down)) in right.iter().zip(down).enumerate() {
+                at_x[i] = (chunk * LANES + i) as f32 + right + border;
+                at_y[i] = y as f32 + down + border;
             }
-            *to = (sum[0] * across[0] + sum[2] * across[2]) + (sum[1] * across[1] + sum[3] * across[3]);
+            let (mut u, mut v, mut starts) = ([0.0; LANES], [0.0; LANES], [0usize; LANES]);
+            for i in 0..LANES {
+                let (x, y) = (at_x[i].max(least).min(most_x), at_y[i].max(least).min(most_y));
+                let (column, row) = (x as i32, y as i32);
+                (u[i], v[i]) = (x - column as f32, y - row as f32);
+                starts[i] = (row as usize - 1) * stride + column as usize - 1;
+            }
+            let (across, along) = (cubic(Lanes(u)), cubic(Lanes(v)));
+            for (i, to) in to.iter_mut().enumerate() {
+                let from = &everything[starts[i]..];
+                let mut sum = [0.0f32; 4];
+                for (j, weights) in along.iter().enumerate() {
+                    let Some(four) = from[j * stride..].first_chunk::<4>() else { break };
+                    for k in 0..4 {
+                        sum[k] += weights.0[i] * four[k];
+                    }
+                }
+                *to = (sum[0] * across[0].0[i] + sum[2] * across[2].0[i])
+                    + (sum[1] * across[1].0[i] + sum[3] * across[3].0[i]);
+            }
         }
     }
 }

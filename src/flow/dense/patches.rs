@@ -20,6 +20,8 @@ const PIXELS: f32 = (SIDE * SIDE) as f32;
 
 /// A step shorter than this, in pixels, ends the search: the refinement does the rest.
 const ENOUGH: f32 = 0.05;
+/// A mean squared difference that needs no second opinion: that of rounding and a little more.
+const FITS: f32 = 1.0;
 /// Neighbours whose vector is no farther off than this have nothing new to say.
 const APART: f32 = 0.1;
 /// Added to the mean squared slopes of a patch, so that a flat one stays where it is instead of following
@@ -104,13 +106,14 @@ impl Loops for Begin<'_> {
         let centre = 0.5 * (SIDE - 1) as f32;
         for (found, &left) in self.row.iter_mut().zip(self.left) {
             let patch = Patch::new(&self.search, left, self.top);
-            let mut best = patch.at(0.0, 0.0);
-            if let Some(coarser) = self.coarser {
-                let [right, down] = coarser
-                    .sample(0.5 * (left as f32 + centre) - 0.25, 0.5 * (self.top as f32 + centre) - 0.25);
-                let carried = patch.at(2.0 * right, 2.0 * down);
-                if carried.cost < best.cost {
-                    best = carried;
+            let carried = self.coarser.map_or([0.0; 2], |coarser| {
+                coarser.sample(0.5 * (left as f32 + centre) - 0.25, 0.5 * (self.top as f32 + centre) - 0.25)
+            });
+            let mut best = patch.at(2.0 * carried[0], 2.0 * carried[1]);
+            if best.found.cost > PIXELS * FITS {
+                let still = patch.at(0.0, 0.0);
+                if still.found.cost < best.found.cost {
+                    best = still;
                 }
             }
             *found = patch.improved(best);
@@ -143,14 +146,14 @@ impl Loops for Ask<'_> {
                 continue;
             }
             let patch = Patch::new(&self.search, left, self.top);
-            let mut best = own;
-            for candidate in candidates.iter().filter(|candidate| differs(candidate)) {
-                let tried = patch.at(candidate.right, candidate.down);
-                if tried.cost < best.cost {
-                    best = tried;
+            let mut best: Option<Trial> = None;
+            for other in candidates.iter().filter(|other| differs(other)) {
+                let trial = patch.at(other.right, other.down);
+                if trial.found.cost < best.as_ref().map_or(own.cost, |best| best.found.cost) {
+                    best = Some(trial);
                 }
             }
-            if best.cost < own.cost {
+            if let Some(best) = best {
                 *found = patch.improved(best);
             }
         }
@@ -203,10 +206,10 @@ fn without_mean(mut block: Block) -> Block {
     block
 }
 
-/// How a patch differs from the other frame at a vector.
-struct Differences {
-    cost: f32,
-    /// Sums of products with the slopes.
+/// A patch held against the other frame at a vector.
+struct Trial {
+    found: Found,
+    /// Sums of products of the differences with the slopes.
     right: f32,
     down: f32,
 }
@@ -234,7 +237,7 @@ impl<'a> Patch<'a> {
 
     /// Compares the patch with the other frame at a vector.
     #[inline(always)]
-    fn differences(&self, right: f32, down: f32) -> Differences {
+    fn at(&self, right: f32, down: f32) -> Trial {
         let size = self.towards.size();
         let limit = (BORDER - 1) as f32;
         // So far outside everything is the border's value anyway.
@@ -264,35 +267,27 @@ impl<'a> Patch<'a> {
             above = below;
         }
         let sum = sum.sum();
-        Differences { cost: squares.sum() - sum * sum / PIXELS, right: rights.sum(), down: downs.sum() }
-    }
-
-    /// The vector with its cost.
-    #[inline(always)]
-    fn at(&self, right: f32, down: f32) -> Found {
-        Found { right, down, cost: self.differences(right, down).cost }
+        let cost = squares.sum() - sum * sum / PIXELS;
+        Trial { found: Found { right, down, cost }, right: rights.sum(), down: downs.sum() }
     }
 
     /// Steps downhill from `start` while it gets better.
     #[inline(always)]
-    fn improved(&self, start: Found) -> Found {
+    fn improved(&self, start: Trial) -> Found {
         let mut best = start;
-        let [mut right, mut down] = [start.right, start.down];
         for _ in 0..self.steps {
-            let found = self.differences(right, down);
-            if found.cost > best.cost {
+            let right = self.inverse[0] * best.right + self.inverse[1] * best.down;
+            let down = self.inverse[1] * best.right + self.inverse[2] * best.down;
+            let length = right * right + down * down;
+            if length < ENOUGH * ENOUGH || length > (SIDE * SIDE) as f32 {
                 break;
             }
-            best = Found { right, down, cost: found.cost };
-            let step_right = self.inverse[0] * found.right + self.inverse[1] * found.down;
-            let step_down = self.inverse[1] * found.right + self.inverse[2] * found.down;
-            right -= step_right;
-            down -= step_down;
-            let far = (right - start.right).abs().max((down - start.down).abs()) > SIDE as f32;
-            if far || step_right * step_right + step_down * step_down < ENOUGH * ENOUGH {
+            let next = self.at(best.found.right - right, best.found.down - down);
+            if next.found.cost >= best.found.cost {
                 break;
             }
+            best = next;
         }
-        best
+        best.found
     }
 }
