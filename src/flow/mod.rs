@@ -17,5 +17,4 @@ pub use dense::{DenseFlow, Motion, Pyramid};
 pub use field::Flow;
 pub use file::{read_flow, write_flow};
 pub use occlusion::{Mask, certainty, motion_boundaries, occlusions};
-pub(crate) use warp::cubic_weights;
 pub use warp::{Kernel, warp, warp_planes};

@@ -87,10 +87,10 @@ impl Default for PaintSettings {
 }
 
 /// The weight of the temporal term at steadiness ½. Tuned: docs/PERFORMANCE.md, "Steadiness".
-const HALFWAY: f64 = 20.0;
+const HALFWAY: f64 = 5.0;
 
 /// The weight at steadiness 1, in units of [`HALFWAY`]: held so firmly that only what is new is painted.
-const FIRMEST: f64 = 50.0;
+const FIRMEST: f64 = 200.0;
 
 impl PaintSettings {
     /// The weight of the temporal term that goes with the steadiness `s`: proportional to `s / (1 − s)`,

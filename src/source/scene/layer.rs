@@ -1,7 +1,6 @@
 //! One flat thing of a scene: the still behind everything, or a cut-out before it.
 
 use super::path::{Affine, Path};
-use crate::flow::cubic_weights;
 use crate::frame::{Frame, Size};
 use crate::pixels::Pixels;
 use crate::resize::resize_pixels;
@@ -103,6 +102,18 @@ fn taps(at: f64, n: usize) -> ([usize; 4], [f32; 4]) {
         if i < n { i } else { period - 1 - i }
     };
     ([0, 1, 2, 3].map(texel), cubic_weights((at - first as f64) as f32))
+}
+
+/// Keys (1981), *Cubic Convolution Interpolation*, eq. 15 with a = −½: weights of the texels at −1, 0, 1 and
+/// 2 for a place at `t` between 0 and 1.
+fn cubic_weights(t: f32) -> [f32; 4] {
+    let (t2, t3) = (t * t, t * t * t);
+    [
+        0.5 * (-t3 + 2.0 * t2 - t),
+        0.5 * (3.0 * t3 - 5.0 * t2 + 2.0),
+        0.5 * (-3.0 * t3 + 4.0 * t2 + t),
+        0.5 * (t3 - t2),
+    ]
 }
 
 /// A layer and the maps to and from one frame.
