@@ -5,7 +5,7 @@ use super::mover::Mover;
 use super::scout::{Change, Scout, Scouted};
 use super::upsample::upsample;
 use super::warm::{Brought, History, Last, start};
-use super::{PaintReport, PaintSettings, Painted};
+use super::{PaintReport, PaintSettings, Painted, Start};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
 use crate::loss::{Hold, Losses, Objective, StyleTarget};
@@ -45,6 +45,7 @@ pub struct Painter {
     objective: Objective,
     mover: Mover,
     history: History,
+    rest: Rest,
     /// Looks at the frames that nobody has looked at before.
     scout: Option<Scout>,
     gradient: Pixels,
@@ -85,6 +86,7 @@ impl Painter {
             objective,
             mover,
             history: History::default(),
+            rest: Rest::default(),
             scout: None,
             gradient: Pixels::zeros(Size::new(1, 1)),
         })
@@ -115,7 +117,8 @@ impl Painter {
     }
 
     /// The next frame of a film, started from the one before ([`PaintSettings::start`]). With
-    /// [`PaintSettings::iterations`] 0 frames pass through as they are.
+    /// [`PaintSettings::iterations`] 0 frames pass through as they are. A frame just like the one before is
+    /// left as that was painted, without an iteration, once painting it on gains next to nothing.
     ///
     /// # Errors
     /// A frame too small for the network, or a failing device.
@@ -174,18 +177,27 @@ impl Painter {
             let continues = self.history.last(size).is_some();
             let iterations =
                 if continues { self.settings.iterations } else { self.settings.first_iterations };
-            let mut brought = Brought::along(&change, &self.history);
             let PaintSettings { start: how, seed, .. } = self.settings;
-            let mut x = start(how, &source, &change, &self.history, brought.as_mut(), seed);
-            self.mover.follow(how, continues, &change, size);
-            let weight = self.settings.temporal_weight();
-            let hold = brought.filter(|_| weight > 0.0).and_then(|b| Hold::new(b.paint, b.certainty, weight));
-            self.objective.set_hold(hold);
-            let mut see = |iteration: usize, losses: &Losses| {
-                on_step(Step { iteration, of: iterations, size, losses: losses.clone() })
-            };
-            let mut report = self.optimise(&source, &mut x, iterations, &mut see)?;
-            self.objective.set_hold(None);
+            let last = self.history.last(size).filter(|last| how == Start::Warped && last.source == source);
+            let (mut x, mut report);
+            if let Some(last) = last.filter(|_| self.rest.settled) {
+                (x, report) = (last.painted.clone(), PaintReport::default());
+            } else {
+                let still = last.is_some();
+                let mut brought = Brought::along(&change, &self.history);
+                x = start(how, &source, &change, &self.history, brought.as_mut(), seed);
+                self.mover.follow(how, continues, &change, size);
+                let weight = self.settings.temporal_weight();
+                let hold =
+                    brought.filter(|_| weight > 0.0).and_then(|b| Hold::new(b.paint, b.certainty, weight));
+                self.objective.set_hold(hold);
+                let mut see = |iteration: usize, losses: &Losses| {
+                    on_step(Step { iteration, of: iterations, size, losses: losses.clone() })
+                };
+                report = self.optimise(&source, &mut x, iterations, &mut see)?;
+                self.objective.set_hold(None);
+                self.rest.reached(still, report.last_loss);
+            }
             let painted = if size == frame.size() {
                 x.to_frame()
             } else {
@@ -300,6 +312,31 @@ impl Painter {
     }
 }
 
+/// A frame that gains less than this share of the objective has settled.
+const SETTLED: f64 = 2e-4;
+
+/// Whether painting may rest while the source stands still.
+///
+/// Painting the same source on and on would never end: it converges for thousands of iterations along
+/// directions that hardly matter to the objective, and colours creep all the while.
+#[derive(Debug, Default)]
+struct Rest {
+    settled: bool,
+    /// The objective at the last evaluation.
+    before: Option<f64>,
+}
+
+impl Rest {
+    /// A frame was painted down to `objective`; `still`: from the same source as the one before.
+    fn reached(&mut self, still: bool, objective: Option<f64>) {
+        self.settled = match (self.before, objective) {
+            (Some(before), Some(now)) => still && before - now <= SETTLED * before,
+            _ => false,
+        };
+        self.before = objective;
+    }
+}
+
 /// The size at which a style picture of `size` is looked at: `longest` on its longest side, or more if
 /// its shortest would fall below what the network needs.
 fn style_size(size: Size, longest: usize) -> Size {
@@ -329,6 +366,23 @@ mod tests {
         assert_eq!(longest(Size::new(1280, 720)), [320, 640, 1280]);
         assert_eq!(longest(Size::new(300, 511)), [511]);
         assert_eq!(longest(Size::new(512, 16)), [512], "half of it would be too low for the network");
+    }
+
+    #[test]
+    fn only_a_still_source_that_gains_nothing_more_lets_painting_rest() {
+        let mut rest = Rest::default();
+        for (still, objective, settled) in [
+            (false, 1.0, false),
+            (true, 0.9, false),
+            (true, 0.8999, true),
+            (false, 0.8999, false),
+            (true, 0.8999, true),
+        ] {
+            rest.reached(still, Some(objective));
+            assert_eq!(rest.settled, settled, "{still} {objective}");
+        }
+        rest.reached(true, None);
+        assert!(!rest.settled);
     }
 
     #[test]
