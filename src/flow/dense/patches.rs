@@ -3,8 +3,8 @@
 //! A patch of the frame is held against the other frame at a vector; the vector is improved by Gauss and
 //! Newton's steps with the slopes of the *patch*, which stay the same all the while (inverse compositional
 //! alignment, Baker & Matthews 2001). What is compared are patches without their mean, so that light may
-//! change. Unlike the paper, a patch also tries the vectors that its neighbours have found and, first of
-//! all, whether it has moved at all.
+//! change. Unlike the paper, a patch also tries the vectors that its neighbours have found and, where the
+//! coarser level's does not fit, whether it has moved at all.
 
 use super::field::Field;
 use super::lanes::{LANES, Lanes};
@@ -89,7 +89,7 @@ struct Search<'a> {
     settings: &'a DenseFlow,
 }
 
-/// A row of patches: the better of the coarser level's vector and none, improved.
+/// A row of patches: the coarser level's vector, or none where that fits better, improved.
 struct Begin<'a> {
     search: Search<'a>,
     left: &'a [usize],
