@@ -149,3 +149,18 @@ fn example_07_makes_a_scene() {
     assert_eq!(read_flow(&scene.join("flow/backward_00011_00001.flo")).unwrap().size(), size);
     assert_eq!(read_picture(&scene.join("flow/occluded_00001.png")).unwrap().size(), size);
 }
+
+#[test]
+fn example_08_paints_with_a_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("frames")).unwrap();
+    for t in 0..3 {
+        put_photo(&folder.path().join(format!("frames/{t:05}.png")), t);
+    }
+    let [film, output] = ["frames", "painted"].map(|name| folder.path().join(name).join("%05d.png"));
+    let told = run(example("08").args([&film, &style()]).arg("50").arg(&output)).stderr;
+    assert_eq!(String::from_utf8(told).unwrap().matches("iterations at").count(), 3);
+    let photo = read_picture(&folder.path().join("frames/00000.png")).unwrap();
+    let painted = read_picture(&folder.path().join("painted/00001.png")).unwrap();
+    assert!(difference(&photo, &painted) > 8.0, "it is painted");
+}

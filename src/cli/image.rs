@@ -46,7 +46,7 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     let place = Place { device: args.paint.device.device, threads: args.paint.threads };
     let mut studio = match passes_through {
         true => None,
-        false => Some(painter::studio(paint, &args.paint.model, place, styles)?),
+        false => Some(painter::studio(paint, &args.paint.model, place, vec![styles])?),
     };
     let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
     let reporter = Reporter::new(args.json.json);

@@ -5,9 +5,8 @@ use super::styles::StyleFile;
 use super::{media, settings};
 use crate::device::{Device, DeviceChoice};
 use crate::error::Result;
-use crate::frame::Frame;
 use crate::models::WeightFile;
-use crate::stylize::{PaintSettings, Painter};
+use crate::stylize::{Look, PaintSettings, Painter};
 use crate::vgg::{CpuSettings, Network, Pooling, Weights};
 
 /// Where and with how many threads the network runs.
@@ -31,7 +30,7 @@ pub(super) fn network(weights: &Weights, pooling: Pooling, place: Place) -> Resu
 }
 
 /// Reads the pictures of a blend.
-pub(super) fn read_styles(files: &[StyleFile]) -> Result<Vec<(Frame, f64)>> {
+pub(super) fn read_styles(files: &[StyleFile]) -> Result<Look> {
     files.iter().map(|file| Ok((media::read_picture(&file.path)?, file.weight))).collect()
 }
 
@@ -42,15 +41,15 @@ pub(super) struct Studio {
     pub(super) threads: usize,
 }
 
-/// Sets up a painter in the blend of `styles`.
+/// Sets up a painter that can paint in any of `looks`.
 pub(super) fn studio(
     mut paint: PaintSettings,
     model: &ModelArgs,
     place: Place,
-    styles: Vec<(Frame, f64)>,
+    looks: Vec<Look>,
 ) -> Result<Studio> {
     let (network, device) = network(&weights(model)?, paint.objective.pooling, place)?;
     paint.paint_size = Some(settings::paint_size(paint.paint_size, &device));
     let threads = network.threads();
-    Ok(Studio { painter: Painter::new(network, paint, styles)?, device: device.to_string(), threads })
+    Ok(Studio { painter: Painter::with_looks(network, paint, looks)?, device: device.to_string(), threads })
 }

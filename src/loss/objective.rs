@@ -83,6 +83,11 @@ impl Objective {
         &self.settings
     }
 
+    /// Changes how much the style counts.
+    pub(crate) fn set_style_weight(&mut self, weight: f64) {
+        self.settings.style_weight = weight;
+    }
+
     /// What `picture` is as a style.
     ///
     /// # Errors

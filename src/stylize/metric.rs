@@ -12,7 +12,7 @@ use crate::pixels::Pixels;
 use crate::resize::resize_linear;
 
 /// Coarser versions that are added, each half as large. Tuned: see docs/PERFORMANCE.md, "Fewer iterations".
-const LEVELS: usize = 3;
+const LEVELS: usize = 4;
 
 /// Adds the coarser versions of a gradient `[3, H, W]` to it.
 pub(super) fn coarse_to_fine(size: Size, gradient: &mut [f32]) {

@@ -5,15 +5,22 @@
 //! where painting starts, `mover` keeps the optimiser's memory with the paint, `upsample` enlarges what was
 //! painted small.
 
+mod budget;
+mod live;
+mod looks;
 mod metric;
 mod mover;
 mod painter;
 mod scout;
 mod settings;
 mod smooth;
+mod tones;
 mod upsample;
 mod warm;
 
+pub use budget::{Budget, Spent};
+pub use live::LivePainter;
+pub use looks::Look;
 pub use painter::{Painter, Step};
 pub use scout::{Scout, Scouted};
 pub use settings::{OptimizerKind, PaintSettings, Start};

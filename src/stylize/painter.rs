@@ -1,16 +1,18 @@
 //! The painter: holds a style and what it remembers of the last frame, and turns frames into painted
 //! ones.
 
+use super::looks::{Look, Looks, SMALLEST_STYLE};
 use super::mover::Mover;
 use super::scout::{Change, Scout, Scouted};
+use super::tones::Tones;
 use super::upsample::upsample;
 use super::warm::{Brought, History, Last, start};
 use super::{PaintReport, PaintSettings, Painted, Start};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::{Frame, Size};
-use crate::loss::{Hold, Losses, Objective, StyleTarget};
+use crate::loss::{Hold, Losses, Objective};
 use crate::pixels::Pixels;
-use crate::resize::{resize_frame, resize_pixels};
+use crate::resize::resize_pixels;
 use crate::vgg::Network;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -18,9 +20,6 @@ use std::time::Instant;
 /// The smallest longest side of a coarse scale when a still is painted coarse to fine: below, VGG's
 /// fifth block has too few positions to say much.
 const COARSEST: usize = 256;
-
-/// The smallest side of a style picture: one position of VGG's fifth block.
-const SMALLEST_STYLE: usize = 16;
 
 /// One iteration, as seen from outside.
 #[derive(Debug, Clone)]
@@ -39,13 +38,13 @@ pub struct Step {
 pub struct Painter {
     network: Network,
     settings: PaintSettings,
-    styles: Vec<(Frame, f64)>,
-    /// The style size that the objective's style was described at.
-    described_at: Option<usize>,
+    looks: Looks,
     objective: Objective,
     mover: Mover,
     history: History,
     rest: Rest,
+    /// Whether the next frame is of another size only because it is painted so.
+    resized: bool,
     /// Looks at the frames that nobody has looked at before.
     scout: Option<Scout>,
     gradient: Pixels,
@@ -58,35 +57,28 @@ impl Painter {
     /// [`crate::error::ErrorKind::Usage`] for settings that cannot be (see [`PaintSettings::check`]), for no
     /// style at all, and for blend weights that are not positive; [`crate::error::ErrorKind::Input`] for a
     /// style picture with less than 16 pixels on a side.
-    pub fn new(network: Network, settings: PaintSettings, styles: Vec<(Frame, f64)>) -> Result<Self> {
+    pub fn new(network: Network, settings: PaintSettings, styles: Look) -> Result<Self> {
+        Self::with_looks(network, settings, vec![styles])
+    }
+
+    /// A painter that can paint in any of `looks`, and starts in the first ([`Self::mix`] changes that).
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_looks(network: Network, settings: PaintSettings, looks: Vec<Look>) -> Result<Self> {
         settings.check()?;
-        if styles.is_empty() {
-            return Err(Error::usage("no style is given").hint("add --style PICTURE"));
-        }
-        if let Some((_, weight)) = styles.iter().find(|(_, weight)| !(weight.is_finite() && *weight > 0.0)) {
-            return Err(Error::usage(format!("a style has the weight {weight}"))
-                .hint("weights of blended styles are numbers above 0"));
-        }
-        if let Some((style, _)) =
-            styles.iter().find(|(style, _)| style.size().shortest_side() < SMALLEST_STYLE)
-        {
-            return Err(Error::input(format!(
-                "a style picture of {} is too small: it needs at least {SMALLEST_STYLE} pixels on each side",
-                style.size()
-            ))
-            .hint("use a larger picture of the style"));
-        }
+        let looks = Looks::new(looks)?;
         let objective = Objective::new(&network, settings.objective.clone())?;
         let mover = Mover::new(settings.optimizer, settings.learning_rate, Size::new(1, 1));
         Ok(Self {
             network,
             settings,
-            styles,
-            described_at: None,
+            looks,
             objective,
             mover,
             history: History::default(),
             rest: Rest::default(),
+            resized: false,
             scout: None,
             gradient: Pixels::zeros(Size::new(1, 1)),
         })
@@ -97,9 +89,71 @@ impl Painter {
         &self.settings
     }
 
+    /// Whether the network runs on the CPU.
+    pub(super) fn is_on_cpu(&self) -> bool {
+        matches!(self.network, Network::Cpu(_))
+    }
+
     /// The size at which a frame of `size` is painted.
     pub fn paint_size(&self, size: Size) -> Size {
         super::paint_size(self.settings.paint_size, size)
+    }
+
+    /// Paints in a mix of its looks from now on: looks by their places, each with its weight. Looks that do
+    /// not exist and weights that are not positive are left out; a mix of nothing changes nothing.
+    ///
+    /// The paint there is takes on the new tones at once. Returns whether anything has changed.
+    pub fn mix(&mut self, looks: &[(usize, f64)]) -> bool {
+        let before = self.looks.tones();
+        let changes = self.looks.set_mix(looks);
+        if changes {
+            self.rest = Rest::default();
+            if let (Some(before), Some(now)) = (before, self.looks.tones()) {
+                self.history.change_tones(&before, &now);
+            }
+        }
+        changes
+    }
+
+    /// Paints at another size from now on ([`PaintSettings::paint_size`]), and goes on with the paint there
+    /// is. Its [`Scout`], if there is one, has to be told too.
+    pub fn set_paint_size(&mut self, longest: usize) {
+        let before = self.settings.paint_size.replace(longest.max(SMALLEST_STYLE));
+        if before != self.settings.paint_size {
+            self.resized = true;
+            self.rest = Rest::default();
+        }
+        if let Some(scout) = &mut self.scout {
+            scout.set_paint_size(longest);
+        }
+    }
+
+    /// Changes how much the style counts ([`crate::loss::ObjectiveSettings::style_weight`]); numbers below 0
+    /// change nothing.
+    pub fn set_style_weight(&mut self, weight: f64) {
+        if weight.is_finite() && weight >= 0.0 && weight != self.settings.objective.style_weight {
+            self.settings.objective.style_weight = weight;
+            self.objective.set_style_weight(weight);
+            self.rest = Rest::default();
+        }
+    }
+
+    /// Changes [`PaintSettings::steadiness`]; what is outside of 0..1 is taken as the end it is beyond.
+    pub fn set_steadiness(&mut self, steadiness: f64) {
+        if !steadiness.is_nan() {
+            self.settings.steadiness = steadiness.clamp(0.0, 1.0);
+        }
+    }
+
+    /// Gets everything ready that the first frames of `size` would otherwise wait for: the kernels, and all
+    /// looks as they are at this size.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn prepare(&mut self, size: Size) -> Result<()> {
+        let longest = self.style_size(self.paint_size(size));
+        let network = self.network.clone();
+        network.install(|| self.looks.describe_all(&mut self.objective, longest))
     }
 
     /// Somebody who looks at the frames ahead of this painter: see [`Self::paint_scouted`].
@@ -174,6 +228,10 @@ impl Painter {
             if cut {
                 self.history.clear();
             }
+            if std::mem::take(&mut self.resized) {
+                self.history.resize(size);
+                self.mover.reset(size);
+            }
             let continues = self.history.last(size).is_some();
             let iterations =
                 if continues { self.settings.iterations } else { self.settings.first_iterations };
@@ -185,7 +243,8 @@ impl Painter {
             } else {
                 let still = last.is_some();
                 let mut brought = Brought::along(&change, &self.history);
-                x = start(how, &source, &change, &self.history, brought.as_mut(), seed);
+                let fresh = self.fresh(&source);
+                x = start(how, &source, &fresh, &change, &self.history, brought.as_mut(), seed);
                 self.mover.follow(how, continues, &change, size);
                 let weight = self.settings.temporal_weight();
                 let hold =
@@ -240,7 +299,8 @@ impl Painter {
                     Some(below) => upsample(&below.painted, &below.source, &source),
                     None => {
                         let PaintSettings { start: how, seed, .. } = self.settings;
-                        start(how, &source, &Change::Unknown, &History::default(), None, seed)
+                        let fresh = self.fresh(&source);
+                        start(how, &source, &fresh, &Change::Unknown, &History::default(), None, seed)
                     }
                 };
                 if !stopped {
@@ -269,6 +329,21 @@ impl Painter {
         })
     }
 
+    /// `source` in the tones of the style, if any is to be painted towards.
+    fn fresh(&self, source: &Pixels) -> Pixels {
+        let mut fresh = source.clone();
+        let wanted = self.settings.start == Start::Warped && self.settings.objective.style_weight > 0.0;
+        if let Some(tones) = self.looks.tones().filter(|_| wanted) {
+            Tones::of(source).change(&tones, &mut fresh);
+        }
+        fresh
+    }
+
+    /// The longest side at which styles are looked at when painting at `size`.
+    fn style_size(&self, size: Size) -> usize {
+        self.settings.style_size.unwrap_or(size.longest_side())
+    }
+
     /// Moves `x` towards the objective of `source`.
     fn optimise(
         &mut self,
@@ -278,7 +353,8 @@ impl Painter {
         on_step: &mut dyn FnMut(usize, &Losses) -> ControlFlow<()>,
     ) -> Result<PaintReport> {
         self.objective.set_content(source)?;
-        self.describe_style(source.size())?;
+        let longest = self.style_size(source.size());
+        self.looks.give(&mut self.objective, longest)?;
         let mut report = PaintReport::default();
         for _ in 0..iterations {
             let losses = self.objective.evaluate(x, &mut self.gradient)?;
@@ -291,24 +367,6 @@ impl Painter {
             }
         }
         Ok(report)
-    }
-
-    /// Describes the style at the size that goes with painting at `size`.
-    fn describe_style(&mut self, size: Size) -> Result<()> {
-        let longest = self.settings.style_size.unwrap_or(size.longest_side());
-        if self.described_at == Some(longest) {
-            return Ok(());
-        }
-        let mut parts = Vec::new();
-        for (picture, weight) in &self.styles {
-            let scaled = resize_frame(picture, style_size(picture.size(), longest));
-            parts.push((self.objective.describe_style(&Pixels::from_frame(&scaled))?, *weight));
-        }
-        if let Some(style) = StyleTarget::blend(&parts) {
-            self.objective.set_style(style);
-        }
-        self.described_at = Some(longest);
-        Ok(())
     }
 }
 
@@ -339,7 +397,7 @@ impl Rest {
 
 /// The size at which a style picture of `size` is looked at: `longest` on its longest side, or more if
 /// its shortest would fall below what the network needs.
-fn style_size(size: Size, longest: usize) -> Size {
+pub(super) fn style_size(size: Size, longest: usize) -> Size {
     let least = SMALLEST_STYLE * size.longest_side().div_ceil(size.shortest_side().max(1));
     size.with_longest_side(longest.max(least))
 }

@@ -73,9 +73,13 @@ pub struct Scout {
     paint_size: Option<usize>,
     /// Whether motion is wanted at all.
     follows: bool,
+    /// How many frames back a frame is compared with.
+    looks_back: &'static [usize],
     pool: ThreadPool,
     dense: DenseFlow,
     cuts: CutDetector,
+    /// Whether the next frame is of another size only because it is painted so.
+    resized: bool,
     /// The frame before.
     last: Option<(Pixels, Pyramid)>,
     /// Frames of this shot at the painted size, the frame before first.
@@ -97,12 +101,24 @@ impl Scout {
         Ok(Self {
             paint_size,
             follows,
+            looks_back: &LOOKS_BACK,
             pool,
             dense: DenseFlow::default(),
             cuts: CutDetector::new(),
+            resized: false,
             last: None,
             shot: VecDeque::new(),
         })
+    }
+
+    /// Compares frames with the one before only, which takes half the time.
+    pub(super) fn look_back_once(&mut self) {
+        self.looks_back = &LOOKS_BACK[..1];
+    }
+
+    /// Frames are painted at another size from now on, as [`super::Painter::set_paint_size`] was told.
+    pub fn set_paint_size(&mut self, longest: usize) {
+        self.resized |= self.paint_size.replace(longest) != Some(longest);
     }
 
     /// Looks at the next frame.
@@ -114,8 +130,16 @@ impl Scout {
     }
 
     fn follow(&mut self, source: &Pixels) -> Change {
-        let Self { pool, dense, cuts, last, shot, .. } = self;
+        let Self { pool, dense, cuts, resized, last, shot, looks_back, .. } = self;
         let pyramid = pool.install(|| Pyramid::new(source));
+        if std::mem::take(resized)
+            && let Some((before, _)) = last.take()
+        {
+            let before = resize_pixels(&before, source.size());
+            let earlier = pool.install(|| Pyramid::new(&before));
+            *last = Some((before, earlier));
+            shot.clear();
+        }
         let change = match last.take().filter(|(last, _)| last.size() == source.size()) {
             None => {
                 shot.clear();
@@ -128,7 +152,7 @@ impl Scout {
                     return Change::Cut;
                 }
                 let mut links = vec![Link::new(1, motion)];
-                for back in LOOKS_BACK.into_iter().skip(1) {
+                for &back in looks_back.iter().skip(1) {
                     if let Some(earlier) = shot.get(back - 1) {
                         let earlier = Pyramid::new(&Pixels::from_frame(earlier));
                         links.push(Link::new(back, dense.between(&earlier, &pyramid)));

@@ -67,24 +67,32 @@ fn back_project(large: &mut Pixels, painted: &Pixels) {
 /// and to 0..1.
 fn keep_in_range(large: &mut Pixels, painted: &Pixels, detail: &Pixels) {
     let (size, from) = (large.size(), painted.size());
-    // The pixel at or before a place, and the one after; pixel centres lie at half numbers.
-    let around = |i: usize, n: usize, of: usize| {
+    // The pixel at or before a place; the other of the two is the one after. Pixel centres lie at half numbers.
+    let before = |i: usize, n: usize, of: usize| {
         let place = (i as f32 + 0.5) * of as f32 / n as f32 - 0.5;
-        let before = place.floor().max(0.0) as usize;
-        (before.min(of - 1), (before + 1).min(of - 1))
+        (place.floor().max(0.0) as usize).min(of - 1)
     };
-    let columns: Vec<_> = (0..size.width).map(|x| around(x, size.width, from.width)).collect();
+    let columns: Vec<_> = (0..size.width).map(|x| before(x, size.width, from.width)).collect();
     let planes = painted.planes();
     large.for_each_row(|channel, y, row| {
-        let (above, below) = around(y, size.height, from.height);
-        let line = |y: usize| &planes[channel][y * from.width..][..from.width];
-        let (above, below) = (line(above), line(below));
+        let above = before(y, size.height, from.height);
+        let line = |y: usize| &planes[channel][y.min(from.height - 1) * from.width..][..from.width];
+        let (above, below) = (line(above), line(above + 1));
+        // Least and most of the four pixels whose first column this is.
+        let ends = |x: usize| {
+            let next = (x + 1).min(from.width - 1);
+            let four = [above[x], above[next], below[x], below[next]];
+            (
+                four.into_iter().fold(f32::INFINITY, f32::min),
+                four.into_iter().fold(f32::NEG_INFINITY, f32::max),
+            )
+        };
+        let ends: Vec<(f32, f32)> = (0..from.width).map(ends).collect();
         let detail = &detail.planes()[channel][y * size.width..][..size.width];
-        for ((value, &(left, right)), detail) in row.iter_mut().zip(&columns).zip(detail) {
-            let four = [above[left], above[right], below[left], below[right]];
-            let least = four.into_iter().fold(f32::INFINITY, f32::min) - detail.abs();
-            let most = four.into_iter().fold(f32::NEG_INFINITY, f32::max) + detail.abs();
-            *value = value.max(least).min(most).clamp(0.0, 1.0);
+        for ((value, &column), detail) in row.iter_mut().zip(&columns).zip(detail) {
+            let (least, most) = ends[column];
+            let detail = detail.abs();
+            *value = value.max(least - detail).min(most + detail).clamp(0.0, 1.0);
         }
     });
 }

@@ -6,9 +6,11 @@
 use super::Start;
 use super::scout::{Change, Link, OLDEST};
 use super::smooth::box_mean;
+use super::tones::Tones;
 use crate::flow::{Mask, warp};
 use crate::frame::{Frame, Size};
 use crate::pixels::Pixels;
+use crate::resize::resize_pixels;
 use rayon::prelude::*;
 use std::collections::VecDeque;
 
@@ -38,6 +40,23 @@ impl History {
         if let Some(before) = self.last.replace(last) {
             self.older.push_front(before.painted.to_frame());
             self.older.truncate(OLDEST - 1);
+        }
+    }
+
+    /// Goes on as if the last frame had been painted at `size`. Older ones are forgotten.
+    pub(super) fn resize(&mut self, size: Size) {
+        if let Some(last) = self.last.as_mut().filter(|last| last.painted.size() != size) {
+            last.source = resize_pixels(&last.source, size);
+            last.painted = resize_pixels(&last.painted, size);
+            self.older.clear();
+        }
+    }
+
+    /// Gives the last painting, which has the tones `from`, the tones `to`.
+    pub(super) fn change_tones(&mut self, from: &Tones, to: &Tones) {
+        self.older.clear();
+        if let Some(last) = &mut self.last {
+            from.change(to, &mut last.painted);
         }
     }
 
@@ -127,12 +146,13 @@ impl Brought {
     }
 }
 
-/// The first point for `source`, within 0..1. Where nothing was painted before, `previous`, `carried` and
-/// `warped` start from the source frame. `brought` is the earlier paint, which `warped` changes to where it
-/// starts.
+/// The first point for `source`, within 0..1. Where nothing was painted before, `previous` and `carried` start
+/// from the source frame, and `warped` from `fresh`, the source in the tones of the style. `brought` is the
+/// earlier paint, which `warped` changes to where it starts.
 pub(super) fn start(
     how: Start,
     source: &Pixels,
+    fresh: &Pixels,
     change: &Change,
     history: &History,
     brought: Option<&mut Brought>,
@@ -147,32 +167,29 @@ pub(super) fn start(
             if let Some(nearest) = links.first() {
                 brought.relight(source, last, nearest);
             }
-            over(source, brought)
+            over(fresh, brought)
         }
+        (Start::Warped, ..) => fresh.clone(),
         _ => source.clone(),
     }
 }
 
-/// The paint where it is known. Where it is not, the source in the tones of the paint around: shifted by the
-/// mean difference of paint and source over the known neighbourhood. As it is, the source would stand out
-/// in dark or pale seams behind everything that moves, for as long as a new region takes to be painted.
-fn over(source: &Pixels, brought: &Brought) -> Pixels {
-    let size = source.size();
+/// The paint where it is known. Where it is not, the `fresh` frame in the tones of the paint around: shifted by
+/// the mean difference of the two over the known neighbourhood. As it is, it would stand out in dark or pale
+/// seams behind everything that moves, for as long as a new region takes to be painted.
+fn over(fresh: &Pixels, brought: &Brought) -> Pixels {
+    let size = fresh.size();
     let radius = (size.longest_side() / 16).max(4);
     let visible = brought.visible.values();
     let share = box_mean(visible, size, radius);
     let mut start = brought.paint.clone();
-    for (start, source) in start.data_mut().chunks_exact_mut(visible.len()).zip(source.planes()) {
-        let shift: Vec<f32> = start
-            .par_iter()
-            .zip(source)
-            .zip(visible)
-            .map(|((paint, source), v)| v * (paint - source))
-            .collect();
+    for (start, fresh) in start.data_mut().chunks_exact_mut(visible.len()).zip(fresh.planes()) {
+        let shift: Vec<f32> =
+            start.par_iter().zip(fresh).zip(visible).map(|((paint, fresh), v)| v * (paint - fresh)).collect();
         let shift = box_mean(&shift, size, radius);
         for (i, start) in start.iter_mut().enumerate() {
             let shift = if share[i] > 0.0 { shift[i] / share[i] } else { 0.0 };
-            let fresh = (source[i] + shift).clamp(0.0, 1.0);
+            let fresh = (fresh[i] + shift).clamp(0.0, 1.0);
             *start = visible[i] * *start + (1.0 - visible[i]) * fresh;
         }
     }
@@ -225,7 +242,7 @@ mod tests {
     #[test]
     fn each_start_is_what_its_name_says() {
         let source = flat(0.375);
-        let from = |how, history: &History| start(how, &source, &Change::Unknown, history, None, 7);
+        let from = |how, history: &History| start(how, &source, &source, &Change::Unknown, history, None, 7);
         let (history, nothing) = (painted_once(0.25, 0.5), History::default());
         assert_eq!(from(Start::Content, &history), source);
         assert_eq!(from(Start::Previous, &history), flat(0.5));
@@ -236,7 +253,7 @@ mod tests {
         assert_eq!(from(Start::Noise, &nothing), from(Start::Noise, &history));
         assert_ne!(
             from(Start::Noise, &nothing),
-            start(Start::Noise, &source, &Change::Unknown, &nothing, None, 8)
+            start(Start::Noise, &source, &source, &Change::Unknown, &nothing, None, 8)
         );
         assert_eq!(from(Start::Carried, &painted_once(0.0, 0.9)), flat(1.0));
     }
@@ -250,7 +267,7 @@ mod tests {
         let change = Change::Moved(vec![link(1, 3.0, 3)]);
         let mut brought = Brought::along(&change, &history).unwrap();
         let source = flat(0.35);
-        let start = start(Start::Warped, &source, &change, &history, Some(&mut brought), 0);
+        let start = start(Start::Warped, &source, &source, &change, &history, Some(&mut brought), 0);
         let row = &start.data()[..SIZE.width];
         // The dot of column 2 is in column 5, and all is 0.1 lighter. Hidden: the source and what the paint
         // around differs by, 0.25 and a little of the dot (four rows have one value of 0.55 in the first).
@@ -268,7 +285,7 @@ mod tests {
         let mut source = flat(0.5);
         let mut random = fastrand::Rng::with_seed(1);
         source.data_mut().iter_mut().for_each(|v| *v += 0.1 * (random.f32() - 0.5));
-        let start = start(Start::Warped, &source, &change, &history, Some(&mut brought), 0);
+        let start = start(Start::Warped, &source, &source, &change, &history, Some(&mut brought), 0);
         let noise = |p: &Pixels| p.data().iter().map(|v| (v - 0.5).powi(2)).sum::<f32>();
         // The mean of 9 to 20 values (5 by 5, cut at the borders) has a ninth to a twentieth of the variance.
         // The mean over the picture, (2/3 + 2/4 + 4/5) / 8 · (2/3 + 2/4) / 4 = 0.07, scatters.

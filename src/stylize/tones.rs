@@ -1,0 +1,193 @@
+//! The colours of a picture as a whole, and the smallest change that gives one picture the colours of
+//! another.
+//!
+//! Mean and covariance of the colours are most of what the first layers' Gram matrices say of colour. So a
+//! start in the tones of the style saves the optimiser's first steps, which would go into little else; and a
+//! painting that is to take on another look is half-way there before the first iteration.
+
+use crate::pixels::Pixels;
+use rayon::prelude::*;
+
+/// Mean and covariance of colours, in units of the 0..1 range.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Tones {
+    mean: [f64; 3],
+    covariance: Matrix,
+}
+
+type Matrix = [[f64; 3]; 3];
+
+/// Added to each variance: (1 %)², so that a picture of one colour is no division by zero and its noise is
+/// not blown up.
+const LEAST_VARIANCE: f64 = 1e-4;
+
+impl Tones {
+    /// The tones of a picture.
+    pub(super) fn of(picture: &Pixels) -> Self {
+        let planes = picture.planes();
+        let count = picture.size().pixels().max(1) as f64;
+        let mean = planes.map(|plane| plane.iter().map(|v| f64::from(*v)).sum::<f64>() / count);
+        let mut covariance = [[0.0; 3]; 3];
+        for a in 0..3 {
+            for b in a..3 {
+                let products = planes[a].iter().zip(planes[b]);
+                let sum: f64 =
+                    products.map(|(x, y)| (f64::from(*x) - mean[a]) * (f64::from(*y) - mean[b])).sum();
+                covariance[a][b] = sum / count;
+                covariance[b][a] = covariance[a][b];
+            }
+            covariance[a][a] += LEAST_VARIANCE;
+        }
+        Self { mean, covariance }
+    }
+
+    /// The weighted mean of several; `None` if there are none, or no weight.
+    pub(super) fn blend(parts: impl IntoIterator<Item = (Self, f64)>) -> Option<Self> {
+        let (mut mean, mut covariance, mut sum) = ([0.0f64; 3], [[0.0f64; 3]; 3], 0.0);
+        for (tones, weight) in parts {
+            sum += weight;
+            mean.iter_mut().zip(tones.mean).for_each(|(sum, v)| *sum += weight * v);
+            let values = tones.covariance.into_iter().flatten();
+            covariance.iter_mut().flatten().zip(values).for_each(|(sum, v)| *sum += weight * v);
+        }
+        (sum > 0.0).then(|| Self {
+            mean: mean.map(|v| v / sum),
+            covariance: covariance.map(|row| row.map(|v| v / sum)),
+        })
+    }
+
+    /// Changes a picture with these tones into one with the tones `to`, moving colours as little as that
+    /// takes: the linear Monge–Kantorovitch map (Pitié & Kokaram 2007, *The linear Monge-Kantorovitch linear
+    /// colour mapping*, eq. 9), `A^-½ (A^½ B A^½)^½ A^-½`. What leaves 0..1 is cut off.
+    pub(super) fn change(&self, to: &Self, picture: &mut Pixels) {
+        let root = power(&self.covariance, 0.5);
+        let inverse = power(&self.covariance, -0.5);
+        let inner = power(&product(&product(&root, &to.covariance), &root), 0.5);
+        let map = product(&product(&inverse, &inner), &inverse);
+        let offset: [f64; 3] =
+            std::array::from_fn(|a| to.mean[a] - (0..3).map(|b| map[a][b] * self.mean[b]).sum::<f64>());
+        let (map, offset) = (map.map(|row| row.map(|v| v as f32)), offset.map(|v| v as f32));
+        let count = picture.size().pixels();
+        let (red, rest) = picture.data_mut().split_at_mut(count);
+        let (green, blue) = rest.split_at_mut(count);
+        red.par_iter_mut().zip(green).zip(blue).for_each(|((r, g), b)| {
+            let color = [*r, *g, *b];
+            let channel = |a: usize| {
+                let [x, y, z] = map[a];
+                (x * color[0] + y * color[1] + z * color[2] + offset[a]).clamp(0.0, 1.0)
+            };
+            (*r, *g, *b) = (channel(0), channel(1), channel(2));
+        });
+    }
+}
+
+fn product(a: &Matrix, b: &Matrix) -> Matrix {
+    std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| a[i][k] * b[k][j]).sum()))
+}
+
+/// A symmetric positive matrix to a power, by its eigenvalues (Jacobi's method: three or four sweeps).
+fn power(matrix: &Matrix, exponent: f64) -> Matrix {
+    let mut a = *matrix;
+    let mut vectors: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    for _ in 0..12 {
+        for (p, q) in [(0, 1), (0, 2), (1, 2)] {
+            if a[p][q].abs() < 1e-300 {
+                continue;
+            }
+            let theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
+            let t = theta.signum() / (theta.abs() + (theta * theta + 1.0).sqrt());
+            let t = if theta == 0.0 { 1.0 } else { t };
+            let c = 1.0 / (t * t + 1.0).sqrt();
+            let s = t * c;
+            let mut turn: Matrix = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+            (turn[p][p], turn[q][q], turn[p][q], turn[q][p]) = (c, c, s, -s);
+            let back: Matrix = std::array::from_fn(|i| std::array::from_fn(|j| turn[j][i]));
+            a = product(&product(&back, &a), &turn);
+            vectors = product(&vectors, &turn);
+        }
+    }
+    let values: [f64; 3] = std::array::from_fn(|i| a[i][i].max(1e-12).powf(exponent));
+    std::array::from_fn(|i| {
+        std::array::from_fn(|j| (0..3).map(|k| vectors[i][k] * values[k] * vectors[j][k]).sum())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Size;
+    use proptest::prelude::*;
+
+    fn picture(seed: u64, mix: [[f32; 3]; 3], mean: f32) -> Pixels {
+        let size = Size::new(40, 30);
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut picture = Pixels::zeros(size);
+        for i in 0..size.pixels() {
+            let raw: [f32; 3] = std::array::from_fn(|_| random.f32() - 0.5);
+            for (channel, row) in mix.iter().enumerate() {
+                let value: f32 = row.iter().zip(raw).map(|(m, r)| m * r).sum();
+                picture.data_mut()[channel * size.pixels() + i] = mean + value;
+            }
+        }
+        picture
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_picture_has_the_tones_it_was_given(
+            a in prop::array::uniform9(-0.05f32..0.05), b in prop::array::uniform9(-0.05f32..0.05), seed in any::<u64>(),
+        ) {
+            // Colours in all three directions: there is no stretching what is flat.
+            let rows = |m: [f32; 9]| [[m[0] + 0.2, m[1], m[2]], [m[3], m[4] + 0.2, m[5]], [m[6], m[7], m[8] + 0.2]];
+            let (mut from, to) = (picture(seed, rows(a), 0.45), picture(!seed, rows(b), 0.5));
+            let wanted = Tones::of(&to);
+            Tones::of(&from).change(&wanted, &mut from);
+            let got = Tones::of(&from);
+            for i in 0..3 {
+                prop_assert!((got.mean[i] - wanted.mean[i]).abs() < 1e-2);
+                for j in 0..3 {
+                    // The variance added to both is not in the pictures.
+                    prop_assert!((got.covariance[i][j] - wanted.covariance[i][j]).abs() < 2.5e-3);
+                }
+            }
+        }
+
+        #[test]
+        fn powers_multiply(m in prop::array::uniform9(-1.0f64..1.0)) {
+            let m: Matrix = [[m[0], m[1], m[2]], [m[3], m[4], m[5]], [m[6], m[7], m[8]]];
+            let turned: Matrix = std::array::from_fn(|i| std::array::from_fn(|j| m[j][i]));
+            let mut positive = product(&m, &turned);
+            (0..3).for_each(|i| positive[i][i] += 0.01);
+            let root = power(&positive, 0.5);
+            let again = product(&root, &root);
+            let unit = product(&product(&power(&positive, -0.5), &positive), &power(&positive, -0.5));
+            for i in 0..3 {
+                for j in 0..3 {
+                    prop_assert!((again[i][j] - positive[i][j]).abs() < 1e-9);
+                    let identity = f64::from(i == j);
+                    prop_assert!((unit[i][j] - identity).abs() < 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn its_own_tones_change_nothing_and_one_colour_becomes_another() {
+        let mut same = picture(1, [[0.3, 0.1, 0.0], [0.0, 0.2, 0.1], [0.1, 0.0, 0.3]], 0.5);
+        let (before, tones) = (same.clone(), Tones::of(&same));
+        tones.change(&tones, &mut same);
+        assert!(same.data().iter().zip(before.data()).all(|(a, b)| (a - b).abs() < 1e-5));
+        let flat = |v| Pixels::new(Size::new(4, 4), vec![v; 48]).unwrap();
+        let mut grey = flat(0.25);
+        Tones::of(&grey).change(&Tones::of(&flat(0.75)), &mut grey);
+        assert!(grey.data().iter().all(|v| (v - 0.75).abs() < 1e-6));
+    }
+
+    #[test]
+    fn blends_lie_between() {
+        let of = |v| Tones::of(&Pixels::new(Size::new(4, 4), vec![v; 48]).unwrap());
+        let blend = Tones::blend([(of(0.2), 1.0), (of(0.6), 3.0)]).unwrap();
+        assert!(blend.mean.iter().all(|v| (v - 0.5).abs() < 1e-6));
+        assert!(Tones::blend([]).is_none());
+    }
+}
