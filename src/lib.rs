@@ -27,8 +27,12 @@ pub mod pipeline;
 pub mod pixels;
 pub mod resize;
 pub mod sink;
+pub mod slot;
 pub mod source;
 pub mod stylize;
 pub mod text;
 pub mod time;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+pub mod v4l2;
 pub mod vgg;
+pub mod yuv;

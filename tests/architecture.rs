@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A new room takes its place here, and in docs/ARCHITECTURE.md.
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["error", "files", "frame", "names", "numbered", "pixels", "time"]),
-    (1, &["device", "ffmpeg", "kernels", "optim", "resize", "text"]),
+    (0, &["error", "files", "frame", "names", "numbered", "pixels", "slot", "time", "yuv"]),
+    (1, &["device", "ffmpeg", "kernels", "optim", "resize", "text", "v4l2"]),
     (2, &["flow", "sink", "source"]),
     (3, &["vgg"]),
     (4, &["loss"]),
@@ -22,7 +22,7 @@ const FLOORS: &[(u8, &[&str])] = &[
 const STRANGERS: &[(&str, &[&str])] = &[
     ("source", &["sink"]),
     // The optimiser knows nothing of images, networks or films.
-    ("optim", &["frame", "pixels", "time", "ffmpeg", "kernels", "device", "resize"]),
+    ("optim", &["frame", "pixels", "time", "ffmpeg", "kernels", "device", "resize", "v4l2", "yuv"]),
     // The artist has no idea where frames come from or go.
     ("stylize", &["source", "sink", "ffmpeg", "time"]),
     ("loss", &["source", "sink", "ffmpeg", "time"]),
@@ -34,15 +34,18 @@ const ONLY: &[(&str, &str, &[&str])] = &[("sink", "source", &["TimedFrame", "Sou
 
 /// Crates of the outside world and the places that may name them.
 const CRATES: &[(&str, &[&str])] = &[
-    ("ffmpeg_next", &["ffmpeg", "source/video", "sink/video"]),
+    ("ffmpeg_next", &["ffmpeg", "source/video", "sink/video", "sink/broadcast"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),
     ("ctrlc", &["cli"]),
     ("tracing_subscriber", &["cli"]),
-    ("crossbeam_channel", &["pipeline"]),
+    ("crossbeam_channel", &["pipeline", "sink/broadcast"]),
     ("hf_hub", &["models"]),
+    ("minifb", &["sink/window"]),
     ("plotters", &["eval"]),
     ("ab_glyph", &["text"]),
+    ("nokhwa", &["source/webcam"]),
+    ("v4l", &["v4l2"]),
     ("candle_core", &["device", "error", "loss", "vgg"]),
     ("image", &["source", "sink", "numbered"]),
 ];

@@ -120,3 +120,19 @@ fn without_video_the_command_says_how_to_get_it() {
         fails(&desk, 2, &args, &["built without video", "feature 'video'"]);
     }
 }
+
+#[test]
+#[cfg(feature = "webcam")]
+fn cameras_are_listed_or_their_absence_is_3() {
+    let desk = desk();
+    // Whether there is one depends on the machine; both answers have their form.
+    let run = desk.run(&["cameras"]);
+    if run.code == Some(0) {
+        assert!(run.out.contains("--camera "), "{}", run.out);
+        let lines = desk.run(&["cameras", "--json"]).succeeds().json();
+        assert!(lines.iter().all(|line| line["type"] == "camera" && line["modes"].is_array()));
+    } else {
+        fails(&desk, 3, &["cameras"], &["camera", "hint:"]);
+        fails(&desk, 3, &["cameras", "--json"], &["camera", "hint:"]);
+    }
+}

@@ -8,9 +8,10 @@ use stylecast::stylize::PaintSettings;
 #[test]
 fn every_command_has_its_help() {
     let desk = Desk::new();
-    let commands: [&[&str]; 11] = [
+    let commands: &[&[&str]] = &[
         &[],
         &["video"],
+        &["live"],
         &["image"],
         &["loss"],
         &["eval"],
@@ -19,10 +20,12 @@ fn every_command_has_its_help() {
         &["models"],
         &["models", "pull"],
         &["models", "list"],
+        #[cfg(feature = "webcam")]
+        &["cameras"],
         &["completions"],
     ];
     for command in commands {
-        let help = desk.run(&[command, &["--help"]].concat()).succeeds();
+        let help = desk.run(&[*command, &["--help"]].concat()).succeeds();
         assert!(help.err.is_empty(), "{}", help.err);
         let widest = help.out.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 100, "{command:?} has a line of {widest}");

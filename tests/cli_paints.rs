@@ -177,7 +177,7 @@ fn doctor_finds_the_weights_and_says_what_is_missing() {
     let desk = Desk::new();
     let run = desk.run(&["doctor", "--json"]).succeeds();
     let json = &run.json()[0];
-    assert_eq!(keys(run.out.trim()), ["type", "version", "devices", "model", "ffmpeg", "fixes"]);
+    assert_eq!(keys(run.out.trim()), ["type", "version", "devices", "model", "ffmpeg", "cameras", "fixes"]);
     // As published with the weights.
     let sha256 = "dfd64199be64218f70fb9bda708949fe74a1b4eb2be4ec8c5d01f51dde4931d7";
     assert_eq!((&json["model"]["sha256"], &json["model"]["available"]), (&sha256.into(), &true.into()));

@@ -34,6 +34,7 @@ pub(super) struct Diagnosis {
     devices: Vec<DeviceFound>,
     model: ModelFound,
     ffmpeg: FfmpegFound,
+    cameras: CamerasFound,
     /// What is missing and how to get it.
     fixes: Vec<Fix>,
 }
@@ -73,6 +74,14 @@ struct EncoderFound {
     name: &'static str,
     available: bool,
     good_for: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct CamerasFound {
+    /// Whether the program can read cameras at all.
+    available: bool,
+    /// The names of those that can be used.
+    usable: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -146,7 +155,12 @@ fn diagnose() -> Diagnosis {
             "sudo apt install ffmpeg libavcodec-extra, or choose another --codec",
         );
     }
-    Diagnosis { version: env!("CARGO_PKG_VERSION"), devices, model, ffmpeg, fixes }
+
+    let cameras = cameras();
+    if !cameras.available {
+        missing("cameras", "build with the feature webcam (on by default)");
+    }
+    Diagnosis { version: env!("CARGO_PKG_VERSION"), devices, model, ffmpeg, cameras, fixes }
 }
 
 fn model() -> ModelFound {
@@ -179,6 +193,18 @@ fn ffmpeg() -> FfmpegFound {
     FfmpegFound { available: false, version: None, encoders }
 }
 
+#[cfg(feature = "webcam")]
+fn cameras() -> CamerasFound {
+    let found = crate::source::webcam::cameras().unwrap_or_default();
+    let usable = found.into_iter().filter(|camera| camera.trouble.is_none());
+    CamerasFound { available: true, usable: usable.map(|camera| camera.name).collect() }
+}
+
+#[cfg(not(feature = "webcam"))]
+fn cameras() -> CamerasFound {
+    CamerasFound { available: false, usable: Vec::new() }
+}
+
 /// The diagnosis for people.
 fn told(found: &Diagnosis) -> String {
     let mut lines = vec![format!("stylecast {}", found.version), "compute".into()];
@@ -203,6 +229,14 @@ fn told(found: &Diagnosis) -> String {
     lines.extend(
         found.ffmpeg.encoders.iter().map(|encoder| row(encoder.available, encoder.name, encoder.good_for)),
     );
+    lines.push("live".into());
+    let usable = &found.cameras.usable;
+    let detail = match (found.cameras.available, usable.is_empty()) {
+        (false, _) => "not built in".to_owned(),
+        (true, true) => "none found; stylecast cameras tells more".to_owned(),
+        (true, false) => usable.join(", "),
+    };
+    lines.push(row(!usable.is_empty(), "cameras", &detail));
     if !found.fixes.is_empty() {
         lines.push("what is missing".into());
         lines.extend(found.fixes.iter().map(|fix| format!("  {}: {}", fix.missing, fix.fix)));

@@ -3,6 +3,8 @@
 
 mod args;
 mod bench;
+#[cfg(feature = "webcam")]
+mod cameras;
 mod doctor;
 mod eval;
 mod eval_table;
@@ -10,6 +12,7 @@ mod exit;
 mod forecast;
 mod image;
 mod interrupt;
+mod live;
 mod loss;
 mod media;
 mod models;
@@ -42,11 +45,14 @@ pub fn main() -> ExitCode {
     screen.log(cli.verbosity);
     let result = match &cli.command {
         Command::Video(args) => video::run(args, &screen),
+        Command::Live(args) => live::run(args, &screen),
         Command::Image(args) => image::run(args, &screen),
         Command::Loss(args) => loss::run(args),
         Command::Eval(args) => eval::run(args, &screen, cli.verbosity.verbose > 0),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
+        #[cfg(feature = "webcam")]
+        Command::Cameras(args) => cameras::run(args),
         Command::Models { command } => models::run(command, &screen),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "stylecast", &mut std::io::stdout());

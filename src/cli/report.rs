@@ -20,12 +20,16 @@ pub(super) enum Object {
     Start(Start),
     Frame(FrameDone),
     Summary(Summary),
+    Live(super::live::LiveReport),
+    LiveSummary(super::live::LiveReport),
     Loss(LossReport),
     EvalFrame(FrameVerdict),
     Eval(Box<EvalReport>),
     Bench(Measurement),
     Doctor(super::doctor::Diagnosis),
     Model(ModelReport),
+    #[cfg(feature = "webcam")]
+    Camera(CameraReport),
 }
 
 /// Told before the first frame.
@@ -164,6 +168,50 @@ pub(super) struct ModelReport {
     pub(super) model: String,
     /// `built in`, the path of a file, or `null`.
     pub(super) weights: Option<String>,
+}
+
+/// A camera and what it can send.
+#[cfg(feature = "webcam")]
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct CameraReport {
+    /// Its number, by which it can be chosen.
+    pub(super) index: u32,
+    /// `null` where the system has no such names.
+    pub(super) path: Option<PathBuf>,
+    pub(super) name: String,
+    /// Why it cannot be used; `null` if it can.
+    pub(super) trouble: Option<String>,
+    pub(super) modes: Vec<ModeReport>,
+}
+
+/// One size in one format.
+#[cfg(feature = "webcam")]
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ModeReport {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) format: &'static str,
+    /// Frames per second, fastest first; empty where the camera does not say.
+    pub(super) rates: Vec<f64>,
+}
+
+#[cfg(feature = "webcam")]
+impl CameraReport {
+    pub(super) fn new(camera: &crate::source::webcam::CameraInfo) -> Self {
+        let modes = camera.modes.iter().map(|mode| ModeReport {
+            width: mode.size.width,
+            height: mode.size.height,
+            format: mode.format.name(),
+            rates: mode.rates.iter().map(|rate| rate.fps()).collect(),
+        });
+        Self {
+            index: camera.index,
+            path: camera.path.clone(),
+            name: camera.name.clone(),
+            trouble: camera.trouble.as_ref().map(crate::source::webcam::Trouble::reason),
+            modes: modes.collect(),
+        }
+    }
 }
 
 /// The way to stdout.

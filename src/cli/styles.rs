@@ -28,6 +28,17 @@ pub(super) fn one_painter(values: &[impl AsRef<OsStr>]) -> Result<Vec<StyleFile>
     }
 }
 
+/// Reads the values of all `--style` options of a command that knows several painters.
+pub(super) fn painters(values: &[impl AsRef<OsStr>]) -> Result<Vec<Vec<StyleFile>>> {
+    values.iter().map(|value| blend(value.as_ref(), Path::is_file)).collect()
+}
+
+/// What a painter is called: the names of its pictures, without folders and extensions.
+pub(super) fn name(files: &[StyleFile]) -> String {
+    let stem = |file: &StyleFile| file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    files.iter().map(stem).collect::<Vec<_>>().join(" + ")
+}
+
 fn blend(value: &OsStr, exists: impl Fn(&Path) -> bool) -> Result<Vec<StyleFile>> {
     let whole = || vec![StyleFile { path: value.into(), weight: 1.0 }];
     let text = match value.to_str() {
@@ -112,6 +123,13 @@ mod tests {
         {
             assert!(read(bad, &["a.jpg", "b.jpg"]).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn several_painters_are_read_and_named() {
+        let painters = painters(&["a/b.jpg", "c.png=2,d.e.jpg=1"]).unwrap();
+        assert_eq!(painters.iter().map(|files| name(files)).collect::<Vec<_>>(), ["b", "c + d.e"]);
+        assert!(super::painters(&["a.jpg=0"]).is_err());
     }
 
     #[test]

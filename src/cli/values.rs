@@ -36,6 +36,13 @@ pub(super) fn positive(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "this must be a number above 0\n  hint: write for example 0.02".into())
 }
 
+/// Frames a second.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
+    number(text)
+        .filter(|value| (0.1..=240.0).contains(value))
+        .ok_or_else(|| "a frame rate is a number from 0.1 to 240\n  hint: write for example 25".into())
+}
+
 /// A number from 0 to 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     number(text)

@@ -6,18 +6,8 @@
 //! otherwise; BT.709's primaries and transfer.
 
 use super::picture::Layout;
+pub use crate::yuv::YuvColour;
 use ffmpeg_next as ff;
-
-/// What it takes to turn YUV into R'G'B'.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct YuvColour {
-    /// Weight of red in luma.
-    pub kr: f64,
-    /// Weight of blue in luma.
-    pub kb: f64,
-    /// Whether luma goes from 0 to the largest value, instead of 16 to 235 (at 8 bits).
-    pub full_range: bool,
-}
 
 /// Where chroma was sampled, relative to luma.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -38,13 +38,14 @@ pub struct Decoder {
 }
 
 impl Decoder {
-    /// Opens the film at `path` for decoding on `threads` threads (0: as many as there are cores).
+    /// Opens the film at `path` for decoding on `threads` threads (0: as many as there are cores), as a
+    /// container or device of `format` where that is given.
     ///
     /// # Errors
     /// [`Error::input`] where the file cannot be read, has no moving picture, or FFmpeg has no decoder
     /// for it.
-    pub fn open(path: &Path, threads: usize) -> Result<Self> {
-        let mut input = open::open(path)?;
+    pub fn open(path: &Path, format: Option<&str>, threads: usize) -> Result<Self> {
+        let mut input = open::open_as(path, format)?;
         let probe = describe(path, &input)?;
         let stream = probe.video_stream;
         let shown = path.display();

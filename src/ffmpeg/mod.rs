@@ -5,6 +5,7 @@ pub mod about;
 pub mod colour;
 pub mod decode;
 pub mod graph;
+pub mod live;
 pub mod open;
 pub mod orient;
 pub mod picture;

@@ -18,6 +18,9 @@ pub struct Container(*const AVOutputFormat);
 #[expect(unsafe_code, reason = "the pointer is to one of FFmpeg's constant tables")]
 // SAFETY: muxers are immutable statics of the library.
 unsafe impl Send for Container {}
+#[expect(unsafe_code, reason = "the pointer is to one of FFmpeg's constant tables")]
+// SAFETY: muxers are immutable statics of the library.
+unsafe impl Sync for Container {}
 
 /// Where the bytes go.
 #[derive(Debug, Clone, Copy)]
@@ -47,6 +50,11 @@ impl Container {
         // SAFETY: both are null or strings that outlive the call.
         let found = unsafe { av_guess_format(raw(&name), raw(&file), ptr::null()) };
         (!found.is_null()).then_some(Self(found))
+    }
+
+    /// For FFmpeg's own calls, which do not change it though some of their signatures say so.
+    pub(super) fn raw(self) -> *mut AVOutputFormat {
+        self.0.cast_mut()
     }
 
     /// FFmpeg's name of it.
@@ -125,8 +133,7 @@ pub fn create(container: Container, target: Target<'_>) -> Result<Output, ff::Er
     // SAFETY: `context` receives a new context or stays null; `url` outlives the calls; a context that
     // cannot be opened is freed here, one that can is owned by the wrapper, which closes both.
     unsafe {
-        let code =
-            avformat_alloc_output_context2(&mut context, self_ptr(container), ptr::null(), url.as_ptr());
+        let code = avformat_alloc_output_context2(&mut context, container.raw(), ptr::null(), url.as_ptr());
         if code < 0 || context.is_null() {
             return Err(ff::Error::from(code));
         }
@@ -142,10 +149,6 @@ pub fn create(container: Container, target: Target<'_>) -> Result<Output, ff::Er
         }
         Ok(Output::wrap(context))
     }
-}
-
-fn self_ptr(container: Container) -> *mut AVOutputFormat {
-    container.0.cast_mut()
 }
 
 /// Opens a film for reading; unlike the wrapper's call, any path will do.

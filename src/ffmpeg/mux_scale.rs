@@ -6,6 +6,7 @@ use crate::frame::{Frame, Size};
 use ff::ffi::*;
 use ff::format::Pixel;
 use ffmpeg_next as ff;
+use std::borrow::Cow;
 
 /// How colours become luma and chroma.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,10 +109,10 @@ impl RgbScaler {
         &mut self.picture
     }
 
-    /// Converts `frame`, which must be of this converter's size. The picture stays valid until the
+    /// Converts `frame`, which must be of this converter's size; one that is owned may save a copy. The picture stays valid until the
     /// next call; an encoder that still holds it keeps its own copy.
     #[expect(unsafe_code, reason = "the wrapper would copy every frame once more")]
-    pub fn convert(&mut self, frame: Frame) -> Result<&mut ff::frame::Video, ff::Error> {
+    pub fn convert(&mut self, frame: Cow<'_, Frame>) -> Result<&mut ff::frame::Video, ff::Error> {
         if frame.size() != self.size {
             return Err(ff::Error::InputChanged);
         }
@@ -121,7 +122,7 @@ impl RgbScaler {
             return Ok(&mut self.picture);
         }
         let stride = i32::try_from(3 * self.size.width).map_err(|_| ff::Error::InvalidData)?;
-        let mut data = frame.into_data();
+        let mut data = frame.into_owned().into_data();
         data.reserve_exact(OVERREAD);
         let planes = [data.as_ptr(), std::ptr::null(), std::ptr::null(), std::ptr::null()];
         let strides = [stride, 0, 0, 0];
@@ -219,7 +220,7 @@ mod tests {
             for rgb in
                 [[0, 0, 0], [255; 3], [255, 0, 0], [0, 255, 0], [0, 0, 255], [200, 100, 50], [17, 99, 240]]
             {
-                let picture = scaler.convert(Frame::from_fn(size, |_, _| rgb)).unwrap();
+                let picture = scaler.convert(Cow::Owned(Frame::from_fn(size, |_, _| rgb))).unwrap();
                 for (plane, want) in bt709(rgb, range).into_iter().enumerate() {
                     let got = f64::from(picture.data(plane)[0]);
                     assert!((got - want).abs() <= 1.0, "{rgb:?} {range:?} plane {plane}: {got}, want {want}");
@@ -236,7 +237,8 @@ mod tests {
         let ramp = |column: f64| bt709_exact([0.0, 0.0, 4.0 * column])[1];
         for format in [Pixel::YUV420P, Pixel::YUV422P, Pixel::NV12] {
             let mut scaler = RgbScaler::new(size, format, Matrix::Bt709, Range::Limited).unwrap();
-            let picture = scaler.convert(Frame::from_fn(size, |x, _| [0, 0, 4 * x as u8])).unwrap();
+            let picture =
+                scaler.convert(Cow::Owned(Frame::from_fn(size, |x, _| [0, 0, 4 * x as u8]))).unwrap();
             let step = if format == Pixel::NV12 { 2 } else { 1 };
             for i in 1..31 {
                 let got = f64::from(picture.data(1)[step * i]);
@@ -251,7 +253,7 @@ mod tests {
         crate::ffmpeg::init();
         let mut scaler =
             RgbScaler::new(Size::new(32, 16), Pixel::YUV420P, Matrix::Bt709, Range::Limited).unwrap();
-        assert!(scaler.convert(Frame::from_fn(Size::new(16, 32), |_, _| [0; 3])).is_err());
+        assert!(scaler.convert(Cow::Owned(Frame::from_fn(Size::new(16, 32), |_, _| [0; 3]))).is_err());
     }
 
     #[test]

@@ -17,9 +17,19 @@ use std::path::Path;
 /// # Errors
 /// [`Error::input`] where there is nothing to read, or nothing FFmpeg can make sense of.
 pub fn open(path: &Path) -> Result<ff::format::context::Input> {
+    open_as(path, None)
+}
+
+/// As [`open`]; with a `format`, FFmpeg's name of a container or a device ("x11grab"), `path` is whatever
+/// that takes for a name.
+///
+/// # Errors
+/// As [`open`], and [`Error::usage`] for a format that this FFmpeg does not know.
+pub fn open_as(path: &Path, format: Option<&str>) -> Result<ff::format::context::Input> {
     init();
     let shown = path.display();
-    let is_address = path.to_str().is_some_and(|path| path.contains("://"));
+    let format = format.map(demuxer).transpose()?;
+    let is_address = format.is_some() || path.to_str().is_some_and(|path| path.contains("://"));
     if !is_address {
         files::check_readable(path)?;
     }
@@ -28,7 +38,11 @@ pub fn open(path: &Path) -> Result<ff::format::context::Input> {
     let name = [prefix, path.as_os_str().as_encoded_bytes()].concat();
     let name = CString::new(name)
         .map_err(|_| Error::input(format!("cannot read {shown}: its name contains a zero byte")))?;
-    let input = open_named(&name).map_err(|error| refusal(path, error))?;
+    let input = open_named(&name, format).map_err(|error| match format {
+        None => refusal(path, error),
+        Some(_) => Error::input(format!("cannot read {shown}: {}", reason(error)))
+            .hint("check the name, and that the device is there and free"),
+    })?;
     // FFmpeg "plays" text files as a scrolling terminal. Nobody means that.
     if input.format().name() == "tty" {
         return Err(refusal(path, ff::Error::InvalidData));
@@ -36,8 +50,25 @@ pub fn open(path: &Path) -> Result<ff::format::context::Input> {
     Ok(input)
 }
 
+/// One of FFmpeg's readers, a constant of the library.
+#[derive(Clone, Copy)]
+struct Demuxer(*const ffi::AVInputFormat);
+
+#[expect(unsafe_code, reason = "the wrapper finds no devices")]
+fn demuxer(name: &str) -> Result<Demuxer> {
+    let unknown = || {
+        Error::usage(format!("this FFmpeg has no input format '{name}'")).hint(
+            "`ffmpeg -devices` and `ffmpeg -demuxers` list what it has, for example x11grab, pulse or mpegts",
+        )
+    };
+    let wanted = CString::new(name).map_err(|_| unknown())?;
+    // SAFETY: a string that outlives the call; the result is a constant of the library or null.
+    let found = unsafe { ffi::av_find_input_format(wanted.as_ptr()) };
+    if found.is_null() { Err(unknown()) } else { Ok(Demuxer(found)) }
+}
+
 #[expect(unsafe_code, reason = "the wrapper takes only paths that are UTF-8, and panics on others")]
-fn open_named(name: &CString) -> Result<ff::format::context::Input, ff::Error> {
+fn open_named(name: &CString, format: Option<Demuxer>) -> Result<ff::format::context::Input, ff::Error> {
     let mut context = std::ptr::null_mut();
     // SAFETY: `name` is a C string; on success `context` is a valid context that `Input` then owns and
     // closes; on failure FFmpeg has freed it.
@@ -45,7 +76,7 @@ fn open_named(name: &CString) -> Result<ff::format::context::Input, ff::Error> {
         match ffi::avformat_open_input(
             &mut context,
             name.as_ptr(),
-            std::ptr::null_mut(),
+            format.map_or(std::ptr::null(), |format| format.0),
             std::ptr::null_mut(),
         ) {
             0 => ff::format::context::Input::wrap(context),

@@ -17,6 +17,29 @@ pub fn write(packet: &mut ff::Packet, out: &mut ff::format::context::Output) -> 
     }
 }
 
+/// The same packet once more, with times of its own: its bytes are shared, not copied.
+#[expect(unsafe_code, reason = "the wrapper's clone copies the bytes")]
+pub fn share(packet: &ff::Packet) -> Result<ff::Packet, ff::Error> {
+    use ff::packet::Ref as _;
+    let mut shared = ff::Packet::empty();
+    // SAFETY: the new packet is blank, and becomes a second owner of the counted buffer; packets that are
+    // handed to muxers are not changed in place while others own them too.
+    match unsafe { av_packet_ref(shared.as_mut_ptr(), packet.as_ptr()) } {
+        code if code < 0 => Err(ff::Error::from(code)),
+        _ => Ok(shared),
+    }
+}
+
+/// Hands on what a muxer itself still holds (Matroska's open cluster), then empties the buffers.
+#[expect(unsafe_code, reason = "the wrapper has no packet that is none")]
+pub fn flush_muxer(out: &mut ff::format::context::Output) -> Result<(), ff::Error> {
+    // SAFETY: the context is open and its header written; no packet means "flush".
+    match unsafe { av_write_frame(out.as_mut_ptr(), std::ptr::null_mut()) } {
+        code if code < 0 => Err(ff::Error::from(code)),
+        _ => flush(out),
+    }
+}
+
 /// Empties the writer's buffers, so that a full disk is noticed.
 #[expect(unsafe_code, reason = "the wrapper cannot flush")]
 pub fn flush(out: &mut ff::format::context::Output) -> Result<(), ff::Error> {
@@ -92,12 +115,26 @@ pub fn tag(stream: &ff::Stream<'_>) -> String {
 /// A stream's private header: for an attachment, the file itself.
 #[expect(unsafe_code, reason = "the wrapper does not show it")]
 pub fn extradata<'a>(stream: &'a ff::Stream<'_>) -> &'a [u8] {
-    // SAFETY: pointer and length belong together and live as long as the stream's context.
+    // SAFETY: a stream has parameters, which live as long as its context.
+    unsafe { header((*stream.as_ptr()).codecpar) }
+}
+
+/// The private header in a codec's parameters.
+#[expect(unsafe_code, reason = "the wrapper does not show it")]
+pub fn parameters_extradata(parameters: &ff::codec::Parameters) -> &[u8] {
+    // SAFETY: the parameters are borrowed, and own their header.
+    unsafe { header(parameters.as_ptr()) }
+}
+
+#[expect(unsafe_code, reason = "FFmpeg's C interface")]
+/// # Safety
+/// `parameters` are valid for `'a`, and not changed meanwhile.
+unsafe fn header<'a>(parameters: *const AVCodecParameters) -> &'a [u8] {
+    // SAFETY: as this function's own; pointer and length belong together.
     unsafe {
-        let parameters = &*(*stream.as_ptr()).codecpar;
-        match usize::try_from(parameters.extradata_size) {
-            Ok(size) if size > 0 && !parameters.extradata.is_null() => {
-                std::slice::from_raw_parts(parameters.extradata, size)
+        match usize::try_from((*parameters).extradata_size) {
+            Ok(size) if size > 0 && !(*parameters).extradata.is_null() => {
+                std::slice::from_raw_parts((*parameters).extradata, size)
             }
             _ => &[],
         }

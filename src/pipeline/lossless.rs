@@ -4,16 +4,15 @@
 //! ends with an explicit last message; a queue that merely closes means that the stage before it has failed.
 //! The first failure in time is the one that is told: the others are its consequences.
 
+use super::stage::{Failure, disconnected, guard, named, root_cause};
 use super::{Statistics, StopToken, Wish};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::frame::FrameIndex;
 use crate::sink::{Ending, Finished, FrameSink};
 use crate::source::{FrameSource, TimedFrame};
 use crate::stylize::{PaintReport, Painted};
 use crate::time::Timestamp;
 use crossbeam_channel::{Receiver, Sender, bounded, select};
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Instant;
 
@@ -283,51 +282,6 @@ const SCOUT: &str = "looking ahead";
 const PAINTER: &str = "painting";
 const ENCODER: &str = "writing frames";
 
-/// An error and when it happened, to tell causes from consequences.
-struct Failure {
-    at: Instant,
-    error: Error,
-}
-
-impl Failure {
-    fn new(error: Error) -> Self {
-        Self { at: Instant::now(), error }
-    }
-
-    fn panic(stage: &str, panic: &(dyn Any + Send)) -> Self {
-        let message = (panic.downcast_ref::<&str>().copied())
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no message");
-        Self::new(
-            Error::model(format!("{stage} broke down unexpectedly: {message}"))
-                .hint("this is a bug in stylecast; please report it together with the command line"),
-        )
-    }
-}
-
-/// Runs one stage and turns its error or panic into a [`Failure`].
-fn guard<T>(stage: &str, work: impl FnOnce() -> Result<T>) -> Result<T, Failure> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(Failure::new),
-        Err(panic) => Err(Failure::panic(stage, &*panic)),
-    }
-}
-
-/// The earliest failure, symptoms last.
-fn root_cause(failures: impl Iterator<Item = Failure>) -> Error {
-    failures
-        .min_by_key(|failure| (failure.error.kind() == ErrorKind::Disconnected, failure.at))
-        .map_or_else(|| disconnected("the pipeline ended without a result"), |failure| failure.error)
-}
-
-fn disconnected(message: &str) -> Error {
-    Error::new(ErrorKind::Disconnected, message)
-}
-
-fn named(name: &str) -> thread::Builder {
-    thread::Builder::new().name(name.into())
-}
-
 /// Adds the wall-clock seconds of `work` to `busy`.
 fn clocked<T>(busy: &mut f64, work: impl FnOnce() -> T) -> T {
     let begun = Instant::now();
@@ -341,20 +295,5 @@ fn tell(note: &str, notes: &mut Vec<String>, observer: &mut dyn FnMut(Event<'_>)
     if !notes.iter().any(|heard| heard == note) {
         observer(Event::Note(note));
         notes.push(note.to_owned());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cause_outranks_its_symptoms_and_the_earlier_cause_the_later() {
-        let symptom = Failure::new(disconnected("symptom"));
-        let first = Failure::new(Error::output("disk full"));
-        let second = Failure::new(Error::input("damaged"));
-        let error = root_cause([second, symptom, first].into_iter());
-        assert_eq!(error.to_string(), "disk full");
-        assert_eq!(root_cause(std::iter::once(Failure::new(disconnected("alone")))).to_string(), "alone");
     }
 }

@@ -1,14 +1,20 @@
-//! Where painted frames go: films, pictures, memory; later windows and streams.
+//! Where painted frames go: films, pictures, memory, a window.
 //!
 //! A sink takes frames in presentation order and leaves nothing under its final name until
 //! [`FrameSink::finish`] has succeeded: it writes beside, verifies, then renames. Dropping a sink
 //! without finishing it removes what it had written.
 
+#[cfg(feature = "video")]
+pub mod broadcast;
 pub mod memory;
 pub mod place;
 pub mod still;
 #[cfg(feature = "video")]
 pub mod video;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+pub mod virtual_camera;
+#[cfg(feature = "window")]
+pub mod window;
 
 use crate::error::Result;
 use crate::source::TimedFrame;

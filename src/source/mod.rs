@@ -1,15 +1,19 @@
-//! Where frames come from: films, pictures, patterns and scenes made of stills; later cameras.
+//! Where frames come from: films, pictures, patterns and scenes made of stills, cameras.
 //!
 //! A source hands out upright frames with square pixels in presentation order, each with its exact
 //! time, and knows nothing of who takes them. Whatever is unusual about its input (an odd size, a
 //! truncated tail) it says in words through [`FrameSource::take_notes`].
 
+pub mod live;
+pub mod paced;
 pub mod pattern;
 pub mod scene;
 pub mod sequence;
 pub mod still;
 #[cfg(feature = "video")]
 pub mod video;
+#[cfg(feature = "webcam")]
+pub mod webcam;
 
 use crate::error::Result;
 use crate::frame::{Frame, FrameIndex, Size};

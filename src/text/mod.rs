@@ -1,8 +1,10 @@
 //! Letters on pictures: one bundled font, to draw a line of text with and to know beforehand how large
-//! it will be.
+//! it will be; and the panels (`panel`) that lines stand on where a picture is too lively to be read from.
 //!
 //! Plots are labelled with it; whatever else writes on pictures does it through here too, so that a
 //! program without any system fonts looks the same everywhere.
+
+pub mod panel;
 
 use crate::frame::{Frame, Size};
 use ab_glyph::{Font, FontRef, ScaleFont, point};
@@ -34,7 +36,20 @@ pub fn measure(text: &str, height: f32) -> Size {
 /// Draws one line of `text` with its top left corner at column `x`, row `y` (which may lie outside), in
 /// letters of `height` pixels and one colour. What does not fit into the frame is cut off. A letter that
 /// the font lacks is drawn as an empty box.
-pub fn draw(frame: &mut Frame, text: &str, (x, y): (i32, i32), height: f32, color: [u8; 3]) {
+pub fn draw(frame: &mut Frame, text: &str, at: (i32, i32), height: f32, color: [u8; 3]) {
+    draw_faint(frame, text, at, height, color, 1.0);
+}
+
+/// As [`draw`], with letters that the picture shines through: `opacity` 0 leaves it as it is, at 1 they
+/// are solid.
+pub fn draw_faint(
+    frame: &mut Frame,
+    text: &str,
+    (x, y): (i32, i32),
+    height: f32,
+    color: [u8; 3],
+    opacity: f32,
+) {
     let Some(font) = sans() else { return };
     let font = font.as_scaled(height);
     let mut pen = point(x as f32, y as f32 + font.ascent());
@@ -51,7 +66,7 @@ pub fn draw(frame: &mut Frame, text: &str, (x, y): (i32, i32), height: f32, colo
                     corner.x as i64 + i64::from(column),
                     corner.y as i64 + i64::from(row),
                     color,
-                    cover,
+                    cover * opacity,
                 );
             });
         }

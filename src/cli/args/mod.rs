@@ -2,10 +2,12 @@
 //! decided in `settings`.
 
 mod eval;
+mod live;
 mod media;
 mod paint;
 
 pub(super) use eval::{EvalArgs, GateArgs};
+pub(super) use live::{LiveArgs, LiveOutputArgs};
 pub(super) use media::{BenchArgs, ImageArgs, LossArgs, OutputArgs, VideoArgs};
 pub(super) use paint::{DeviceArgs, ModelArgs, ObjectiveArgs, PaintArgs};
 
@@ -32,6 +34,8 @@ pub(crate) struct Cli {
 pub(super) enum Command {
     /// Paint a video file.
     Video(Box<VideoArgs>),
+    /// Paint what a camera sees, as it happens: in a window, a recording, a stream.
+    Live(Box<LiveArgs>),
     /// Paint one picture, or one frame of a film.
     Image(Box<ImageArgs>),
     /// Print every term of the objective for three pictures.
@@ -42,6 +46,9 @@ pub(super) enum Command {
     Bench(Box<BenchArgs>),
     /// Say what there is to compute and to write films with, and how to get what is missing.
     Doctor(DoctorArgs),
+    /// List the cameras, what they can send, and how to choose one.
+    #[cfg(feature = "webcam")]
+    Cameras(CamerasArgs),
     /// Fetch and list network weights.
     Models {
         #[command(subcommand)]
@@ -76,6 +83,14 @@ pub(super) struct JsonArgs {
 /// `stylecast doctor`.
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) json: JsonArgs,
+}
+
+/// `stylecast cameras`.
+#[cfg(feature = "webcam")]
+#[derive(Debug, Args)]
+pub(super) struct CamerasArgs {
     #[command(flatten)]
     pub(super) json: JsonArgs,
 }

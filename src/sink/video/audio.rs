@@ -6,7 +6,7 @@ use ff::codec::Id;
 use ffmpeg_next as ff;
 
 /// Decoder, resampler and encoder of one audio stream.
-pub(super) struct AudioTranscoder {
+pub(in crate::sink) struct AudioTranscoder {
     decoder: ff::decoder::Audio,
     graph: ff::filter::Graph,
     graph_base: ff::Rational,
@@ -21,6 +21,24 @@ impl AudioTranscoder {
         global_header: bool,
     ) -> Result<Self, ff::Error> {
         let codec = codec_for(container, stream.parameters().id()).ok_or(ff::Error::EncoderNotFound)?;
+        Self::with_codec(stream, codec, global_header, "")
+    }
+
+    /// From `stream`, whose time is a device's own, to AAC that keeps to that time: samples are added,
+    /// left out or stretched where the device's count of them and its clock disagree.
+    pub(in crate::sink) fn of_device(stream: &ff::Stream<'_>) -> Result<Self, ff::Error> {
+        let codec = mux_codec::encoder("aac", ff::media::Type::Audio).ok_or(ff::Error::EncoderNotFound)?;
+        // At most 2 % at 48 kHz: far more than clocks differ, and not heard.
+        Self::with_codec(stream, codec, true, "aresample=async=1000,")
+    }
+
+    /// With filters before those that make the encoder's format, each followed by a comma.
+    fn with_codec(
+        stream: &ff::Stream<'_>,
+        codec: ff::Codec,
+        global_header: bool,
+        filters: &str,
+    ) -> Result<Self, ff::Error> {
         let mut decoder = ff::codec::Context::from_parameters(stream.parameters())?.decoder();
         decoder.set_packet_time_base(stream.time_base());
         let mut decoder = decoder.audio()?;
@@ -65,7 +83,7 @@ impl AudioTranscoder {
             decoder.channel_layout().bits()
         );
         let spec = format!(
-            "aformat=sample_fmts={}:sample_rates={rate}:channel_layouts=0x{:x}{samples}",
+            "{filters}aformat=sample_fmts={}:sample_rates={rate}:channel_layouts=0x{:x}{samples}",
             format.name(),
             layout.bits()
         );
@@ -84,8 +102,13 @@ impl AudioTranscoder {
         mux_codec::codec_name(self.encoder.id())
     }
 
+    /// What a container must know of the packets that come out.
+    pub(in crate::sink) fn parameters(&self) -> ff::codec::Parameters {
+        ff::codec::Parameters::from(&self.encoder)
+    }
+
     /// The clock of the packets that come out.
-    pub(super) fn time_base(&self) -> ff::Rational {
+    pub(in crate::sink) fn time_base(&self) -> ff::Rational {
         self.encoder.time_base()
     }
 
@@ -97,7 +120,10 @@ impl AudioTranscoder {
     }
 
     /// Puts in one packet, or the end, and takes out what is ready. Damaged packets are skipped.
-    pub(super) fn transcode(&mut self, packet: Option<&ff::Packet>) -> Result<Vec<ff::Packet>, ff::Error> {
+    pub(in crate::sink) fn transcode(
+        &mut self,
+        packet: Option<&ff::Packet>,
+    ) -> Result<Vec<ff::Packet>, ff::Error> {
         let mut packets = Vec::new();
         let sent = match packet {
             Some(packet) => self.decoder.send_packet(packet),

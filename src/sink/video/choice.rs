@@ -9,7 +9,7 @@ use ffmpeg_next as ff;
 const VIDEO: ff::media::Type = ff::media::Type::Video;
 
 /// The encoder for a film in `container`; what is second best is said in `notes`.
-pub(super) fn encoder(
+pub(in crate::sink) fn encoder(
     container: Container,
     wish: Option<&str>,
     notes: &mut Vec<String>,

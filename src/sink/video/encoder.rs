@@ -16,18 +16,19 @@ use crate::time::FrameRate;
 use ff::codec::{Flags, Id};
 use ff::format::Pixel;
 use ffmpeg_next as ff;
+use std::borrow::Cow;
 use std::collections::VecDeque;
 
 /// One packet out of the encoder, in the source's ticks.
-pub(super) struct Encoded {
-    pub(super) packet: ff::Packet,
-    pub(super) pts: i64,
-    pub(super) dts: i64,
-    pub(super) duration: i64,
+pub(in crate::sink) struct Encoded {
+    pub(in crate::sink) packet: ff::Packet,
+    pub(in crate::sink) pts: i64,
+    pub(in crate::sink) dts: i64,
+    pub(in crate::sink) duration: i64,
 }
 
 /// An open encoder with everything that stands before and behind it.
-pub(super) struct Encoder {
+pub(in crate::sink) struct Encoder {
     inner: ff::encoder::video::Encoder,
     converter: Converter,
     timing: Timing,
@@ -41,20 +42,40 @@ enum Converter {
 }
 
 /// What an encoder is opened with.
-pub(super) struct Wish<'a> {
-    pub(super) codec: ff::Codec,
-    pub(super) size: Size,
-    pub(super) rate: FrameRate,
+pub(in crate::sink) struct Wish<'a> {
+    pub(in crate::sink) codec: ff::Codec,
+    pub(in crate::sink) size: Size,
+    pub(in crate::sink) rate: FrameRate,
     /// Ticks of the source that a frame lasts at that rate.
-    pub(super) nominal_ticks: i64,
+    pub(in crate::sink) nominal_ticks: i64,
     /// Where it goes: it may want codec headers once, in front, and may tell of colours or not.
-    pub(super) container: Container,
-    pub(super) options: &'a VideoSinkOptions,
+    pub(in crate::sink) container: Container,
+    pub(in crate::sink) manner: Manner,
+    pub(in crate::sink) options: &'a VideoSinkOptions,
+}
+
+/// What matters more: the size of a film, or that a frame comes out as soon as it has gone in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sink) enum Manner {
+    /// The encoder may look ahead, reorder, and place key frames where it likes.
+    Film,
+    /// Nothing is held back, key frames come when asked for, and each carries the codec's headers, so
+    /// that a receiver can begin at any of them.
+    Live,
+}
+
+/// What is asked of one frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::sink) enum Coding {
+    /// As the encoder likes.
+    Free,
+    /// Decodable by itself.
+    Key,
 }
 
 impl Encoder {
     /// Opens the encoder; what it cannot do as wished is said in `notes`.
-    pub(super) fn open(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Self> {
+    pub(in crate::sink) fn open(wish: &Wish<'_>, notes: &mut Vec<String>) -> Result<Self> {
         let (codec, name) = (wish.codec, wish.codec.name());
         if let Some(crf) = wish.options.crf.filter(|crf| !crf.is_finite() || *crf < 0.0) {
             return Err(Error::usage(format!("--crf {crf} is no quality"))
@@ -83,6 +104,11 @@ impl Encoder {
         tags.put_on_encoder(&mut video);
 
         let mut flags = Flags::empty();
+        if wish.manner == Manner::Live {
+            video.set_max_b_frames(0);
+            // Whoever feeds it says when: counted in frames, the distance means nothing at a rate that varies.
+            video.set_gop(1 << 30);
+        }
         let in_front = wish.container.flags().contains(ff::format::Flags::GLOBAL_HEADER);
         flags.set(Flags::GLOBAL_HEADER, in_front);
         let mut settings = settings(wish, notes);
@@ -116,17 +142,43 @@ impl Encoder {
     }
 
     /// The open context, for a stream's parameters.
-    pub(super) fn context(&self) -> &ff::codec::Context {
+    pub(in crate::sink) fn context(&self) -> &ff::codec::Context {
         &self.inner
     }
 
+    /// What a container must know of the packets that come out.
+    pub(in crate::sink) fn parameters(&self) -> ff::codec::Parameters {
+        ff::codec::Parameters::from(&self.inner)
+    }
+
     /// Takes the next frame.
-    pub(super) fn send(&mut self, frame: Frame, ticks: i64, duration: Option<i64>) -> Result<(), ff::Error> {
+    pub(in crate::sink) fn send(
+        &mut self,
+        frame: Frame,
+        ticks: i64,
+        duration: Option<i64>,
+    ) -> Result<(), ff::Error> {
+        self.send_as(Cow::Owned(frame), ticks, duration, Coding::Free)
+    }
+
+    /// Takes the next frame, which need not be owned, and says how it is to be coded (palettes do not
+    /// listen: each frame of theirs is a key).
+    pub(in crate::sink) fn send_as(
+        &mut self,
+        frame: Cow<'_, Frame>,
+        ticks: i64,
+        duration: Option<i64>,
+        coding: Coding,
+    ) -> Result<(), ff::Error> {
         let number = self.timing.push(ticks, duration);
         match &mut self.converter {
             Converter::Scale(scaler) => {
                 let picture = scaler.convert(frame)?;
                 picture.set_pts(Some(number));
+                picture.set_kind(match coding {
+                    Coding::Free => ff::picture::Type::None,
+                    Coding::Key => ff::picture::Type::I,
+                });
                 self.inner.send_frame(picture)?;
                 self.receive()
             }
@@ -138,7 +190,7 @@ impl Encoder {
     }
 
     /// Says that no more frames will come; the rest is ready then.
-    pub(super) fn end(&mut self) -> Result<(), ff::Error> {
+    pub(in crate::sink) fn end(&mut self) -> Result<(), ff::Error> {
         if let Converter::Palette(palette) = &mut self.converter {
             palette.end()?;
             self.send_palettes()?;
@@ -148,7 +200,7 @@ impl Encoder {
     }
 
     /// The next packet that is ready.
-    pub(super) fn next(&mut self) -> Option<Encoded> {
+    pub(in crate::sink) fn next(&mut self) -> Option<Encoded> {
         self.ready.pop_front()
     }
 
@@ -199,6 +251,11 @@ fn settings<'a>(wish: &Wish<'_>, notes: &mut Vec<String>) -> ff::Dictionary<'a> 
         }
     }
     match name {
+        "libx264" if wish.manner == Manner::Live => {
+            settings.set("tune", "zerolatency");
+            settings.set("forced-idr", "1");
+            settings.set("x264-params", "repeat-headers=1");
+        }
         // Its own log would mix with ours.
         "libx265" => settings.set("x265-params", "log-level=error"),
         // Its default speed would hold painting up.

@@ -6,11 +6,11 @@
 //! under another name until `verify` has read it back. `docs/MEDIA.md` tells what each container
 //! can keep.
 
-mod audio;
-mod choice;
+pub(super) mod audio;
+pub(super) mod choice;
 mod companion;
 mod destination;
-mod encoder;
+pub(super) mod encoder;
 mod options;
 mod palette;
 mod quality;
@@ -22,7 +22,7 @@ pub use options::{Companion, Existing, Output, VideoSinkOptions};
 
 use self::companion::CompanionReader;
 use self::destination::{Destination, write_error};
-use self::encoder::{Encoder, Wish};
+use self::encoder::{Encoder, Manner, Wish};
 use super::{Ending, Finished, FrameSink};
 use crate::error::{Error, Result};
 use crate::ffmpeg::{self, mux, mux::Container, packet};
@@ -92,7 +92,8 @@ impl VideoSink {
         let constant = holds_constant_rate_only(container);
         let base = if constant { frame_rate.time_base() } else { time_base };
         let nominal_ticks = Timestamp::new(1, frame_rate.time_base()).rescale(base).ticks.max(1);
-        let wish = Wish { codec, size, rate: frame_rate, nominal_ticks, container, options };
+        let wish =
+            Wish { codec, size, rate: frame_rate, nominal_ticks, container, manner: Manner::Film, options };
         let encoder = Encoder::open(&wish, &mut notes)?;
 
         let failed = |error| write_error(destination.name(), error);

@@ -1,11 +1,10 @@
 //! From decoded pictures to upright RGB frames with square pixels.
 //!
-//! Most films need nothing but the matrix of [`super::yuv`], and get nothing else. What is unusual
+//! Most films need nothing but the matrix of [`crate::yuv`], and get nothing else. What is unusual
 //! (interlaced, anamorphic, high dynamic range, a packed format) first goes through one chain of
 //! FFmpeg's filters, made for it, and leaves it in a format that the same matrix takes. No filter
 //! converts between YUV and RGB where it can be avoided: that is done in one place, in one way.
 
-use super::yuv::{Chroma, Columns, Sample, YuvToRgb, over_white};
 use crate::error::{Error, Result};
 use crate::ffmpeg::colour::{Colour, Light, Siting};
 use crate::ffmpeg::graph::{Graph, has_filter};
@@ -14,6 +13,7 @@ use crate::ffmpeg::picture::{Layout, Picture, Store, StoredSample, row, strip_ta
 use crate::ffmpeg::{Failure, reason};
 use crate::frame::{Frame, Size};
 use crate::time::TimeBase;
+use crate::yuv::{Chroma, Columns, Sample, YuvToRgb, over_white};
 use std::collections::VecDeque;
 
 /// Everything about a decoded picture that decides how it is converted.

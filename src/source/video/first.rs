@@ -36,7 +36,7 @@ const MARGINS: [f64; 3] = [0.5, 4.0, 20.0];
 pub(super) fn find(path: &Path, options: &VideoOptions, wanted: Wanted) -> Result<First> {
     let name = path.display().to_string();
     let start = options.start.unwrap_or(0.0);
-    let mut decoder = Decoder::open(path, options.threads)?;
+    let mut decoder = Decoder::open(path, options.format.as_deref(), options.threads)?;
     let origin = decoder.probe().start_seconds;
     let base = decoder.time_base();
     let goal = (start > 0.0).then(|| ticks(origin + start, base));
@@ -58,7 +58,7 @@ pub(super) fn find(path: &Path, options: &VideoOptions, wanted: Wanted) -> Resul
     }
     if goal.is_some() {
         // Seeking has moved it.
-        decoder = Decoder::open(path, options.threads)?;
+        decoder = Decoder::open(path, options.format.as_deref(), options.threads)?;
     }
     let mut clock = Clock::new(decoder.probe());
     let mut picture = Picture::empty();

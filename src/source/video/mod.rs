@@ -5,7 +5,6 @@
 
 mod convert;
 mod first;
-pub mod yuv;
 
 use crate::error::{Error, Result};
 use crate::ffmpeg::colour::{Colour, Light};
@@ -33,6 +32,9 @@ pub struct VideoOptions {
     pub duration: Option<f64>,
     /// The longest side handed out; smaller films are never enlarged. Default: the film's own.
     pub size: Option<usize>,
+    /// What kind of input it is, by FFmpeg's name, for devices that have no file ("x11grab"). Default: by
+    /// its content.
+    pub format: Option<String>,
     /// Threads that decode; 0, the default, means as many as there are cores.
     pub threads: usize,
 }

@@ -1,4 +1,4 @@
-//! Planar YUV to packed RGB: the arithmetic that every film goes through.
+//! Planar YUV to packed RGB: the arithmetic that every film and every camera goes through.
 //!
 //! FFmpeg's scaler has a fast path that misplaces chroma and rounds coarsely, and an accurate one
 //! that costs more than decoding does. This one is exact to half a level and takes less than half the
@@ -6,7 +6,16 @@
 //! was sampled (weights of sixteenths, so nothing is lost), and one fixed-point matrix (ITU-R BT.601,
 //! BT.709, BT.2020 and their kin) with 20 fractional bits gives red, green and blue.
 
-use crate::ffmpeg::colour::YuvColour;
+/// What it takes to turn YUV into R'G'B'.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct YuvColour {
+    /// Weight of red in luma.
+    pub kr: f64,
+    /// Weight of blue in luma.
+    pub kb: f64,
+    /// Whether luma goes from 0 to the largest value, instead of 16 to 235 (at 8 bits).
+    pub full_range: bool,
+}
 
 /// A sample of a plane: 8 bits, or up to 16 in a 16-bit word.
 pub trait Sample: Copy {

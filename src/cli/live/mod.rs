@@ -1,0 +1,157 @@
+//! `stylecast live`: what a camera sees, painted as it happens.
+//!
+//! Three threads and the outlets: the source's, the painter's (`artist`), and the main one, to which the
+//! window belongs (`view`). What the keys choose stands on the `desk`, which the painter reads before each
+//! frame.
+
+#![cfg_attr(
+    not(feature = "window"),
+    allow(dead_code, reason = "without a window there are no keys to press")
+)]
+
+mod artist;
+mod compose;
+mod desk;
+#[cfg(feature = "window")]
+mod keys;
+mod outlets;
+#[cfg(feature = "window")]
+mod pane;
+#[cfg(not(feature = "window"))]
+#[path = "no_pane.rs"]
+mod pane;
+mod source;
+mod statistics;
+mod view;
+
+pub(in crate::cli) use statistics::LiveReport;
+
+use super::args::{LiveArgs, LiveOutputArgs};
+use super::exit::Exit;
+use super::painter::{self, Place};
+use super::report::{Object, Reporter, Start};
+use super::screen::Screen;
+use super::{interrupt, settings, styles};
+use crate::device::{Device, DeviceChoice};
+use crate::error::{Error, Result};
+use crate::loss::ObjectiveSettings;
+use crate::pipeline::{StopToken, run_latest};
+use crate::sink::Ending;
+use crate::stylize::{LivePainter, PaintSettings};
+use crate::time::FrameRate;
+use crate::vgg::Layer;
+use artist::Artist;
+use desk::Desk;
+use outlets::Outlets;
+use pane::{Instruments, Pane};
+use statistics::Statistics;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use view::View;
+
+/// As many iterations as there is time for.
+const ENDLESS: usize = 1000;
+
+/// On a CPU, the deepest layer that is painted towards unless told otherwise.
+const DEEPEST_ON_A_CPU: Layer = Layer::CONV4_1;
+
+/// And how much the style counts.
+const STYLE_WEIGHT_ON_A_CPU: f64 = 10.0;
+
+/// An objective for the few iterations that a CPU has time for, where the defaults were left as they are.
+/// In a picture of a hundred pixels the layers beyond conv4_1 see little that the others do not, and take
+/// half the time; and a style that counts for more is seen after fewer iterations. Chosen by eye
+/// (docs/PERFORMANCE.md, "Live").
+fn lighten(objective: &mut ObjectiveSettings, device: DeviceChoice) -> Result<()> {
+    let usual = ObjectiveSettings::default();
+    if *objective == usual && matches!(Device::open(device)?, Device::Cpu) {
+        objective.style_layers.retain(|(layer, _)| *layer <= DEEPEST_ON_A_CPU);
+        objective.content_layer = DEEPEST_ON_A_CPU;
+        objective.style_weight = STYLE_WEIGHT_ON_A_CPU;
+    }
+    Ok(())
+}
+
+pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
+    let began = Instant::now();
+    // What was typed.
+    let passes_through = args.iterations == Some(0);
+    let most = args.iterations.unwrap_or(ENDLESS);
+    let mut paint =
+        PaintSettings { steadiness: args.steadiness, ..settings::paint(&args.paint, most, most)? };
+    lighten(&mut paint.objective, args.paint.device.device)?;
+    let files = styles::painters(&args.paint.style)?;
+    if files.is_empty() && !passes_through {
+        return Err(Error::usage("no style is given")
+            .hint("add --style PICTURE, several times for several painters (keys 1 to 9)"));
+    }
+
+    // What is looked at, and where it goes.
+    let LiveOutputArgs { no_window, record, folder, duration, .. } = &args.output;
+    let (source, input) = source::open(args)?;
+    let info = source.info().clone();
+    let rate = args.fps.unwrap_or_else(|| info.frame_rate.fps());
+    let frame_rate = FrameRate::new((rate * 1000.0).round() as i32, 1000);
+    let pane = match no_window {
+        true => None,
+        false => Some(Pane::open(info.size, record.as_deref(), folder)?),
+    };
+    let outlets = Arc::new(Outlets::open(&args.output, info.size, frame_rate, began)?);
+
+    // Who paints.
+    let period = args.latency.map_or(1.0 / rate, |ms| (ms / 1e3).min(1.0 / rate));
+    let place = Place { device: args.paint.device.device, threads: args.paint.threads };
+    let style_weight = paint.objective.style_weight;
+    let mut studio = None;
+    if !passes_through {
+        let looks = files.iter().map(|files| painter::read_styles(files)).collect::<Result<_>>()?;
+        studio = Some(painter::studio(paint, &args.paint.model, place, looks)?);
+    }
+    let (device, threads) =
+        studio.as_ref().map_or((None, None), |studio| (Some(studio.device.clone()), Some(studio.threads)));
+    let live = studio.map(|studio| LivePainter::new(studio.painter, period, info.size)).transpose()?;
+
+    // The run.
+    let reporter = Reporter::new(args.json.json);
+    let stop = StopToken::new();
+    interrupt::listen(&stop, screen, "stopping: recordings are completed");
+    let painted = live.as_ref().map_or(info.size, LivePainter::paint_size);
+    reporter.tell(&Object::Start(Start {
+        input: input.clone().into(),
+        output: args.output.record.clone().unwrap_or_default(),
+        width: info.size.width,
+        height: info.size.height,
+        paint_width: painted.width,
+        paint_height: painted.height,
+        frames: None,
+        frame_rate: Some(rate),
+        device,
+        threads,
+    }));
+    let fade = Duration::from_secs_f64(args.cross_fade);
+    let mut desk = Desk::new(files.len(), style_weight, args.steadiness, fade);
+    desk.mirrored = args.input.is_none() && !args.no_mirror;
+    let wishes = Arc::new(Mutex::new(desk.wishes(Instant::now())));
+    let mut artist = Artist::new(live, wishes.clone(), outlets.clone(), began);
+    let mut view = View {
+        desk,
+        wishes,
+        names: files.iter().map(|files| styles::name(files)).collect(),
+        pane,
+        outlets,
+        statistics: Statistics::new(began),
+        reporter: &reporter,
+        screen,
+        duration: duration.map(|span| Duration::from_secs_f64(span.seconds().max(0.0))),
+        until: None,
+        instruments: Instruments::default(),
+    };
+    let paint = move |captured| artist.paint(captured);
+    let ran = run_latest(source, paint, |seen, counts| view.see(seen, counts), &stop);
+    // Whatever has happened, what was recorded is completed.
+    view.finish(ran.as_ref().map(|(_, counts)| *counts).unwrap_or_default());
+    ran.map(|(ending, _)| match ending {
+        Ending::Complete => Exit::Done,
+        Ending::Interrupted => Exit::Interrupted,
+    })
+}
