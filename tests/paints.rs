@@ -3,26 +3,16 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+#[path = "common/painting.rs"]
+mod painting;
+
+use painting::{network, picture};
 use std::ops::ControlFlow;
-use stylecast::device::Device;
 use stylecast::error::ErrorKind;
 use stylecast::frame::{Frame, Size};
 use stylecast::resize::resize_frame;
 use stylecast::stylize::{OptimizerKind, PaintSettings, Painter, Start};
-use stylecast::vgg::{CpuSettings, Network, Pooling, Weights};
-
-fn network() -> Network {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/vgg16-features.safetensors");
-    let weights = Weights::parse(&std::fs::read(path).unwrap(), path, None).unwrap();
-    Network::new(&weights, Pooling::Average, &Device::Cpu, CpuSettings::default()).unwrap()
-}
-
-fn picture(name: &str) -> Frame {
-    let path = format!("{}/examples/media/{name}", env!("CARGO_MANIFEST_DIR"));
-    let picture = image::open(path).unwrap().to_rgb8();
-    let size = Size::new(picture.width() as usize, picture.height() as usize);
-    Frame::new(size, picture.into_raw()).unwrap()
-}
+use stylecast::vgg::Network;
 
 /// A view of a picture that moves by a pixel a frame.
 fn scene(t: usize) -> Frame {

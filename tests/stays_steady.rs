@@ -3,25 +3,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "common/painting.rs"]
+mod painting;
+
+use painting::network;
 use std::ops::ControlFlow;
-use stylecast::device::Device;
 use stylecast::frame::{Frame, Size};
 use stylecast::resize::resize_frame;
-use stylecast::source::still::read_picture;
 use stylecast::stylize::{OptimizerKind, PaintSettings, Painted, Painter, Start};
-use stylecast::vgg::{CpuSettings, Network, Pooling, Weights};
+use stylecast::vgg::Network;
 
 const VIEW: Size = Size { width: 72, height: 48 };
 
-fn network() -> Network {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/vgg16-features.safetensors");
-    let weights = Weights::parse(&std::fs::read(path).unwrap(), path, None).unwrap();
-    Network::new(&weights, Pooling::Average, &Device::Cpu, CpuSettings::default()).unwrap()
-}
-
 fn picture(name: &str) -> Frame {
-    let path = format!("{}/examples/media/{name}", env!("CARGO_MANIFEST_DIR"));
-    resize_frame(&read_picture(path.as_ref()).unwrap(), Size::new(110, 80))
+    resize_frame(&painting::picture(name), Size::new(110, 80))
 }
 
 /// A view of `picture` that has moved `t` pixels to the right.
