@@ -56,6 +56,14 @@ fn a_film_that_ends_ends_the_run() {
 }
 
 #[test]
+fn numbers_beyond_all_clocks_do_no_harm() {
+    let (clip, style) = (media("big-buck-bunny.mp4"), media("great-wave.jpg"));
+    let far = ["--cross-fade", "1e300", "--latency", "1e300", "--duration", "0.2", "--iterations", "0"];
+    let args = [&far[..], &["--style", &style, "--size", "64"]].concat();
+    Desk::new().run(&live(&clip, &args)).succeeds();
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_the_next_step() {
     let (clip, style) = (media("big-buck-bunny.mp4"), media("great-wave.jpg"));
     let desk = Desk::new();

@@ -125,11 +125,18 @@ impl Paced {
     }
 }
 
+/// No film lasts thirty years; times beyond it are a damaged file's, and would overflow.
+const FARTHEST_SECONDS: f64 = 1e9;
+
+fn after(began: Instant, seconds: f64) -> Instant {
+    began + Duration::from_secs_f64(seconds.clamp(0.0, FARTHEST_SECONDS))
+}
+
 impl Paced {
     /// Whether a frame that was due at `at` is skipped. A film that never catches up slows down instead.
     fn is_late(&mut self, at: f64) -> bool {
         let Some(began) = self.began else { return false };
-        let due = began + Duration::from_secs_f64(at.max(0.0));
+        let due = after(began, at);
         let now = Instant::now();
         if now <= due + LATE {
             self.skipping = None;
@@ -158,7 +165,7 @@ impl LiveSource for Paced {
             return Ok(Arrival::Ended);
         };
         let began = *self.began.get_or_insert_with(Instant::now);
-        let moment = began + Duration::from_secs_f64(at.max(0.0));
+        let moment = after(began, at);
         let wait = moment.saturating_duration_since(Instant::now());
         if wait > patience {
             self.waiting = Some((timed, at));
@@ -346,6 +353,27 @@ mod tests {
         assert!(times.len() == 5 && times.iter().all(|time| time % 10 == 0), "{times:?}");
         let mut nothing = Paced::new(pattern(0, 100), None, AtEnd::Loop).unwrap();
         assert!(matches!(nothing.next(Duration::from_secs(5)).unwrap(), Arrival::Ended));
+    }
+
+    #[test]
+    fn a_time_that_no_film_reaches_is_waited_for_without_a_panic() {
+        struct Damaged(SourceInfo, i64);
+        impl FrameSource for Damaged {
+            fn info(&self) -> &SourceInfo {
+                &self.0
+            }
+            fn next_frame(&mut self) -> Result<Option<TimedFrame>> {
+                let base = crate::time::TimeBase::new(i32::MAX, 1);
+                let timestamp = Timestamp::new(std::mem::replace(&mut self.1, i64::MAX), base);
+                let frame = crate::frame::Frame::from_fn(self.0.size, |_, _| [0; 3]);
+                Ok(Some(TimedFrame { index: FrameIndex(0), timestamp, duration_ticks: None, frame }))
+            }
+        }
+        let info = pattern(1, 25)().unwrap().info().clone();
+        let open: Opener = Box::new(move || Ok(Box::new(Damaged(info.clone(), 0))));
+        let mut paced = Paced::new(open, None, AtEnd::Stop).unwrap();
+        assert!(matches!(paced.next(Duration::ZERO).unwrap(), Arrival::Frame(_)));
+        assert!(matches!(paced.next(Duration::ZERO).unwrap(), Arrival::Nothing));
     }
 
     #[test]

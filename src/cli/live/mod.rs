@@ -43,8 +43,8 @@ use crate::vgg::Layer;
 use artist::Artist;
 use desk::Desk;
 use outlets::Outlets;
-use pane::{Instruments, Pane};
-use statistics::Statistics;
+use pane::Pane;
+use statistics::{Instruments, Statistics};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use view::View;
@@ -128,7 +128,8 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
         device,
         threads,
     }));
-    let fade = Duration::from_secs_f64(args.cross_fade);
+    // Longer than the clock can tell is for ever.
+    let fade = Duration::try_from_secs_f64(args.cross_fade).unwrap_or(Duration::MAX);
     let mut desk = Desk::new(files.len(), style_weight, args.steadiness, fade);
     desk.mirrored = args.input.is_none() && !args.no_mirror;
     let wishes = Arc::new(Mutex::new(desk.wishes(Instant::now())));

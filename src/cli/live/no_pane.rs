@@ -3,19 +3,11 @@
 use super::artist::Picture;
 use super::desk::Desk;
 use super::outlets::Outlets;
+use super::statistics::Instruments;
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use std::ops::ControlFlow;
 use std::path::Path;
-
-/// What the instruments would show.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Instruments {
-    pub(super) style: Option<String>,
-    pub(super) fps: Option<f64>,
-    pub(super) latency_ms: Option<f64>,
-    pub(super) dropped: u64,
-}
 
 /// A window that cannot be.
 pub(super) enum Pane {}

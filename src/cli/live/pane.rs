@@ -5,6 +5,7 @@ use super::compose::split;
 use super::desk::Desk;
 use super::keys::{Action, TABLE, action};
 use super::outlets::Outlets;
+use super::statistics::Instruments;
 use crate::cli::media;
 use crate::error::Result;
 use crate::frame::{Frame, Size};
@@ -19,15 +20,6 @@ const REDRAWN: Duration = Duration::from_millis(100);
 
 /// Screenshots of one folder.
 const MOST_SCREENSHOTS: u32 = 9999;
-
-/// What the instruments show.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Instruments {
-    pub(super) style: Option<String>,
-    pub(super) fps: Option<f64>,
-    pub(super) latency_ms: Option<f64>,
-    pub(super) dropped: u64,
-}
 
 /// A window, and what is to be seen in it.
 pub(super) struct Pane {

@@ -58,6 +58,15 @@ pub(in crate::cli) struct LiveReport {
     pub(super) clips: Vec<PathBuf>,
 }
 
+/// What the instruments in the window show.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Instruments {
+    pub(super) style: Option<String>,
+    pub(super) fps: Option<f64>,
+    pub(super) latency_ms: Option<f64>,
+    pub(super) dropped: u64,
+}
+
 /// What recordings and streams were too slow for.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub(in crate::cli) struct Dropped {

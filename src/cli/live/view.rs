@@ -3,8 +3,8 @@
 use super::artist::Picture;
 use super::desk::{Desk, Wishes};
 use super::outlets::{Made, Outlets};
-use super::pane::{Instruments, Pane};
-use super::statistics::{Dropped, Statistics};
+use super::pane::Pane;
+use super::statistics::{Dropped, Instruments, Statistics};
 use crate::cli::report::{Object, Reporter};
 use crate::cli::screen::Screen;
 use crate::error::Result;
