@@ -1,7 +1,7 @@
 //! Painted films are steady: paint moves with what it is painted on, nothing drifts, and a cut leaves
 //! nothing of the shot before.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "common/painting.rs"]
 mod painting;
@@ -121,6 +121,25 @@ fn painting_rests_when_it_has_settled_and_goes_on_when_something_moves() {
     let settled = (0..60).find(|_| painter.paint(&pan(&picture, 0)).unwrap().report.iterations == 0);
     assert!(settled.is_some(), "never at rest");
     assert_eq!(painter.paint(&pan(&picture, 1)).unwrap().report.iterations, 20);
+}
+
+#[test]
+fn a_cameras_noise_does_not_keep_painting_from_its_rest() {
+    let network = network();
+    let picture = picture("summertime.jpg");
+    let mut painter = painter(&network, |s| (s.first_iterations, s.iterations) = (150, 10));
+    let mut random = fastrand::Rng::with_seed(7);
+    let mut noisy = |t: usize| {
+        let mut frame = pan(&picture, t);
+        for value in frame.data_mut() {
+            *value = value.saturating_add_signed(random.i8(-4..=4));
+        }
+        frame
+    };
+    let resting = (0..90).map(|_| painter.paint(&noisy(0)).unwrap()).find(|p| p.report.iterations == 0);
+    let resting = resting.expect("never at rest").frame;
+    assert_eq!(painter.paint(&noisy(0)).unwrap().frame, resting, "not a bit swims");
+    assert_eq!(painter.paint(&noisy(1)).unwrap().report.iterations, 10);
 }
 
 #[test]

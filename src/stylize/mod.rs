@@ -11,6 +11,7 @@ mod looks;
 mod metric;
 mod mover;
 mod painter;
+mod rest;
 mod scout;
 mod settings;
 mod smooth;

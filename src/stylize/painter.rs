@@ -3,6 +3,7 @@
 
 use super::looks::{Look, Looks, SMALLEST_STYLE};
 use super::mover::Mover;
+use super::rest::{News, Rest};
 use super::scout::{Change, Scout, Scouted};
 use super::tones::Tones;
 use super::upsample::upsample;
@@ -172,7 +173,8 @@ impl Painter {
 
     /// The next frame of a film, started from the one before ([`PaintSettings::start`]). With
     /// [`PaintSettings::iterations`] 0 frames pass through as they are. A frame just like the one before is
-    /// left as that was painted, without an iteration, once painting it on gains next to nothing.
+    /// left as that was painted, without an iteration, once painting it on gains next to nothing; a camera's
+    /// noise makes no difference.
     ///
     /// # Errors
     /// A frame too small for the network, or a failing device.
@@ -236,12 +238,12 @@ impl Painter {
             let iterations =
                 if continues { self.settings.iterations } else { self.settings.first_iterations };
             let PaintSettings { start: how, seed, .. } = self.settings;
-            let last = self.history.last(size).filter(|last| how == Start::Warped && last.source == source);
+            let last = self.history.last(size).filter(|_| how == Start::Warped);
+            let news = last.map_or(News::Some, |last| self.rest.news(&last.source, &source));
             let (mut x, mut report);
-            if let Some(last) = last.filter(|_| self.rest.settled) {
+            if let Some(last) = last.filter(|_| self.rest.has_settled(news)) {
                 (x, report) = (last.painted.clone(), PaintReport::default());
             } else {
-                let still = last.is_some();
                 let mut brought = Brought::along(&change, &self.history);
                 let fresh = self.fresh(&source);
                 x = start(how, &source, &fresh, &change, &self.history, brought.as_mut(), seed);
@@ -255,7 +257,7 @@ impl Painter {
                 };
                 report = self.optimise(&source, &mut x, iterations, &mut see)?;
                 self.objective.set_hold(None);
-                self.rest.reached(still, report.last_loss);
+                self.rest.reached(news, &source, report.last_loss);
             }
             let painted = if size == frame.size() {
                 x.to_frame()
@@ -370,31 +372,6 @@ impl Painter {
     }
 }
 
-/// A frame that gains less than this share of the objective has settled.
-const SETTLED: f64 = 2e-4;
-
-/// Whether painting may rest while the source stands still.
-///
-/// Painting the same source on and on would never end: it converges for thousands of iterations along
-/// directions that hardly matter to the objective, and colours creep all the while.
-#[derive(Debug, Default)]
-struct Rest {
-    settled: bool,
-    /// The objective at the last evaluation.
-    before: Option<f64>,
-}
-
-impl Rest {
-    /// A frame was painted down to `objective`; `still`: from the same source as the one before.
-    fn reached(&mut self, still: bool, objective: Option<f64>) {
-        self.settled = match (self.before, objective) {
-            (Some(before), Some(now)) => still && before - now <= SETTLED * before,
-            _ => false,
-        };
-        self.before = objective;
-    }
-}
-
 /// The size at which a style picture of `size` is looked at: `longest` on its longest side, or more if
 /// its shortest would fall below what the network needs.
 pub(super) fn style_size(size: Size, longest: usize) -> Size {
@@ -424,23 +401,6 @@ mod tests {
         assert_eq!(longest(Size::new(1280, 720)), [320, 640, 1280]);
         assert_eq!(longest(Size::new(300, 511)), [511]);
         assert_eq!(longest(Size::new(512, 16)), [512], "half of it would be too low for the network");
-    }
-
-    #[test]
-    fn only_a_still_source_that_gains_nothing_more_lets_painting_rest() {
-        let mut rest = Rest::default();
-        for (still, objective, settled) in [
-            (false, 1.0, false),
-            (true, 0.9, false),
-            (true, 0.8999, true),
-            (false, 0.8999, false),
-            (true, 0.8999, true),
-        ] {
-            rest.reached(still, Some(objective));
-            assert_eq!(rest.settled, settled, "{still} {objective}");
-        }
-        rest.reached(true, None);
-        assert!(!rest.settled);
     }
 
     #[test]
