@@ -11,7 +11,7 @@ use divan::counter::ItemsCount;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
     Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
-    add_scaled_difference, gram, gram_gradient,
+    add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
     pool::{self, Pooling},
     squared_distance,
 };
@@ -219,6 +219,37 @@ fn gram_matrix(bencher: Bencher<'_, '_>, i: usize) {
     let features = Blocked::zeros(channels, size_of_layer(i));
     let (mut matrix, mut scratch) = (vec![0.0; channels * channels], Scratch::new());
     bencher.bench_local(|| gram(&cpu, &features, &mut matrix, &mut scratch).unwrap());
+}
+
+/// Gram matrices and their gradients over the whole picture, to compare with those in regions.
+#[divan::bench(args = STYLE, sample_count = 10)]
+fn gram_everywhere(bencher: Bencher<'_, '_>, i: usize) {
+    let (cpu, channels, size) = (cpu(0, None), CHANNELS[i].1, size_of_layer(i));
+    let (features, mut tap) = (Blocked::zeros(channels, size), Blocked::zeros(channels, size));
+    let (mut matrix, mut scratch) = (vec![0.0; channels * channels], Scratch::new());
+    bencher.bench_local(|| {
+        gram(&cpu, &features, &mut matrix, &mut scratch).unwrap();
+        gram_gradient(&cpu, &matrix, &features, &mut tap, Write::Replace, &mut scratch).unwrap();
+    });
+}
+
+/// The same in two regions, the left and the right half.
+#[divan::bench(args = STYLE, sample_count = 10)]
+fn gram_in_halves(bencher: Bencher<'_, '_>, i: usize) {
+    let (cpu, channels, size) = (cpu(0, None), CHANNELS[i].1, size_of_layer(i));
+    let (features, mut tap) = (Blocked::zeros(channels, size), Blocked::zeros(channels, size));
+    let (mut matrix, mut scratch) = (vec![0.0; channels * channels], Scratch::new());
+    let half = |left: bool| -> Vec<f32> {
+        let inside = |p: usize| (p % size.width < size.width / 2) == left;
+        (0..size.pixels()).map(|p| if inside(p) { 2.0 / size.pixels() as f32 } else { 0.0 }).collect()
+    };
+    let halves = [(half(true), Write::Replace), (half(false), Write::Add)];
+    bencher.bench_local(|| {
+        for (map, write) in &halves {
+            guided_gram(&cpu, &features, map, &mut matrix, &mut scratch).unwrap();
+            guided_gram_gradient(&cpu, &matrix, &features, map, &mut tap, *write, &mut scratch).unwrap();
+        }
+    });
 }
 
 fn size_of_layer(i: usize) -> Size {

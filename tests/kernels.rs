@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
     Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
-    add_scaled_difference, gram, gram_gradient,
+    add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
     pool::{self, Pooling},
     squared_distance,
 };
@@ -403,6 +403,59 @@ fn gram_matrices_and_their_gradient_agree_with_their_definition() {
 }
 
 #[test]
+fn guided_gram_matrices_count_each_pixel_by_its_map() {
+    for cpu in cpus(2) {
+        for (channels, width, height) in [(1, 1, 1), (16, 40, 7), (40, 13, 21), (64, 150, 5), (130, 5, 9)] {
+            let (size, mut random) = (Size::new(width, height), Random(channels as u64));
+            let features = random.blocked(channels, size);
+            let planar = wide(&features.to_planar());
+            let n = size.pixels();
+            let mut scratch = Scratch::new();
+            let what = format!("{} {channels} channels {size}", cpu.level());
+            // Some rows and some runs of pixels do not count at all.
+            let mut map = random.numbers(n);
+            map.iter_mut().enumerate().for_each(|(i, t)| {
+                let (x, y) = (i % width, i / width);
+                *t = if y % 3 == 1 || x % 32 > 20 { 0.0 } else { t.abs() };
+            });
+
+            let expected: Vec<f64> = (0..channels * channels)
+                .map(|i| {
+                    let (a, b) = (&planar[i / channels * n..][..n], &planar[i % channels * n..][..n]);
+                    a.iter().zip(b).zip(&map).map(|((a, b), t)| a * b * f64::from(*t)).sum::<f64>()
+                })
+                .collect();
+            let mut got = random.numbers(channels * channels);
+            guided_gram(&cpu, &features, &map, &mut got, &mut scratch).unwrap();
+            assert!(relative_error(&got, &expected) < 1e-6, "{what}");
+            // All pixels the same is the plain matrix.
+            let (flat, mut plain) = (vec![1.0 / n as f32; n], got.clone());
+            guided_gram(&cpu, &features, &flat, &mut got, &mut scratch).unwrap();
+            gram(&cpu, &features, &mut plain, &mut scratch).unwrap();
+            assert!(relative_error(&got, &wide(&plain)) < 1e-6, "{what}");
+
+            let coefficients = random.numbers(channels * channels);
+            let product: Vec<f64> = (0..channels * n)
+                .map(|i| {
+                    let row = &coefficients[i / n * channels..][..channels];
+                    let sum: f64 =
+                        row.iter().enumerate().map(|(k, &c)| f64::from(c) * planar[k * n + i % n]).sum();
+                    sum * f64::from(map[i % n])
+                })
+                .collect();
+            let mut output = random.blocked(channels, size);
+            for (write, times) in [(Write::Replace, 1.0), (Write::Add, 2.0)] {
+                guided_gram_gradient(&cpu, &coefficients, &features, &map, &mut output, write, &mut scratch)
+                    .unwrap();
+                let expected: Vec<f64> = product.iter().map(|x| times * x).collect();
+                assert!(relative_error(&output.to_planar(), &expected) < 1e-6, "{what}, {write:?}");
+            }
+            assert_padding_is_zero(&output);
+        }
+    }
+}
+
+#[test]
 fn distances_and_differences_agree_with_their_definition() {
     for cpu in cpus(2) {
         for (channels, width, height) in [(1, 1, 1), (40, 21, 17), (3, 200, 100)] {
@@ -458,6 +511,7 @@ fn shapes_that_do_not_fit_are_refused() {
     let error = conv.forward(&cpu, &input, &mut output, &mut scratch).unwrap_err();
     assert!(error.to_string().contains("2 channels of 4x4"), "{error}");
     assert!(gram(&cpu, &input, &mut [0.0; 2], &mut scratch).is_err());
+    assert!(guided_gram(&cpu, &input, &[0.0; 15], &mut [0.0], &mut scratch).is_err());
     assert!(pool::forward(&cpu, Pooling::Max, &input, &mut output).is_err());
     assert!(squared_distance(&cpu, &input, &output).is_err());
 }

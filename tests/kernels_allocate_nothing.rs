@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
     Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Normalization, Scratch, Threads, Write,
-    add_scaled_difference, gram, gram_gradient,
+    add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
     pool::{self, Pooling},
     squared_distance,
 };
@@ -49,6 +49,7 @@ fn the_second_pass_allocates_nothing() {
     let (mut a, mut b, mut c) =
         (Blocked::zeros(64, size), Blocked::zeros(64, size), Blocked::zeros(64, size));
     let (mut d, mut e) = (Blocked::zeros(64, small), Blocked::zeros(64, small));
+    let map = vec![1.0 / size.pixels() as f32; size.pixels()];
     let (mut matrix, mut scratch) = (vec![0.0; 64 * 64], Scratch::new());
     let mut pass = |_: u32| {
         cpu.install(|| {
@@ -60,6 +61,8 @@ fn the_second_pass_allocates_nothing() {
                 pool::backward_in_place(&cpu, Pooling::Max, &e, Some(&a), &mut b).unwrap();
                 gram(&cpu, &a, &mut matrix, &mut scratch).unwrap();
                 gram_gradient(&cpu, &matrix, &a, &mut c, Write::Replace, &mut scratch).unwrap();
+                guided_gram(&cpu, &a, &map, &mut matrix, &mut scratch).unwrap();
+                guided_gram_gradient(&cpu, &matrix, &a, &map, &mut c, Write::Add, &mut scratch).unwrap();
                 squared_distance(&cpu, &a, &b).unwrap();
                 add_scaled_difference(&cpu, 0.1, &a, &b, &mut c).unwrap();
                 conv.backward_in_place(&cpu, &b, Some(&c), &mut a, &mut scratch).unwrap();
@@ -73,5 +76,5 @@ fn the_second_pass_allocates_nothing() {
     (4..=8).for_each(&mut pass);
     // Entering the pool from outside may cost rayon's queue a block now and then.
     let allocated = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    assert!(allocated <= 5, "{allocated} allocations in five passes of forty kernels");
+    assert!(allocated <= 5, "{allocated} allocations in five passes of forty-six kernels");
 }

@@ -3,6 +3,9 @@
 //! Both are matrix products over all pixels. The Gram matrix is symmetric, so only the blocks on and
 //! above the diagonal are computed; pixels are divided among a fixed number of partial sums that are
 //! added in order, so that no run differs from another.
+//!
+//! Guided, each pixel counts as much as a map says. Where the map is 0, pixels are passed over, so that
+//! regions that do not overlap take hardly longer together than the whole picture does.
 #![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
 use super::blocked::{Blocked, LANES, Lane};
@@ -18,12 +21,103 @@ use std::ops::Range;
 /// fit the first-level cache).
 const RUN: usize = 128;
 
+/// How much each pixel counts.
+trait Weigh: Copy + Sync {
+    /// The `columns` of row `y`.
+    fn row(self, y: usize, columns: Range<usize>) -> Self;
+    /// `v` of pixel `x`, counted from the first of the columns.
+    fn weigh<S: Simd>(self, s: S, x: usize, v: S::V) -> S::V;
+    /// Whether all of the columns count for nothing.
+    fn is_nothing(self) -> bool;
+}
+
+/// All pixels count the same.
+#[derive(Clone, Copy)]
+struct Equally;
+
+impl Weigh for Equally {
+    #[inline(always)]
+    fn row(self, _: usize, _: Range<usize>) -> Self {
+        self
+    }
+
+    #[inline(always)]
+    fn weigh<S: Simd>(self, _: S, _: usize, v: S::V) -> S::V {
+        v
+    }
+
+    #[inline(always)]
+    fn is_nothing(self) -> bool {
+        false
+    }
+}
+
+/// Pixels count by a map, row after row; a part of it stands for the columns.
+#[derive(Clone, Copy)]
+struct Guided<'a> {
+    map: &'a [f32],
+    width: usize,
+}
+
+impl Weigh for Guided<'_> {
+    #[inline(always)]
+    fn row(self, y: usize, columns: Range<usize>) -> Self {
+        Self { map: &self.map[y * self.width..][columns], width: self.width }
+    }
+
+    #[inline(always)]
+    fn weigh<S: Simd>(self, s: S, x: usize, v: S::V) -> S::V {
+        s.mul(s.splat(self.map[x]), v)
+    }
+
+    #[inline(always)]
+    fn is_nothing(self) -> bool {
+        self.map.iter().all(|weight| *weight == 0.0)
+    }
+}
+
 /// `gram` = F·Fᵀ / (height · width), C×C row-major, of the activations F, C × (height · width).
 ///
 /// # Errors
 ///
 /// A model error if `gram` has not C² elements.
 pub fn gram(cpu: &Cpu, features: &Blocked, gram: &mut [f32], scratch: &mut Scratch) -> Result<()> {
+    let scale = 1.0 / features.size().pixels() as f32;
+    weighed_gram(cpu, features, Equally, scale, gram, scratch)
+}
+
+/// `gram` = F·diag(`map`)·Fᵀ, C×C row-major, of the activations F, C × (height · width): each pixel counts
+/// as much as `map`, row-major, says.
+///
+/// # Errors
+///
+/// A model error if `gram` has not C² elements, or `map` not one for each pixel.
+pub fn guided_gram(
+    cpu: &Cpu,
+    features: &Blocked,
+    map: &[f32],
+    gram: &mut [f32],
+    scratch: &mut Scratch,
+) -> Result<()> {
+    weighed_gram(cpu, features, guided(map, features)?, 1.0, gram, scratch)
+}
+
+fn guided<'a>(map: &'a [f32], features: &Blocked) -> Result<Guided<'a>> {
+    let size = features.size();
+    if map.len() == size.pixels() {
+        return Ok(Guided { map, width: size.width });
+    }
+    Err(Error::model(format!("a map of {} pixels cannot guide features of {size}", map.len())))
+}
+
+fn weighed_gram(
+    cpu: &Cpu,
+    features: &Blocked,
+    weigh: impl Weigh,
+    scale: f32,
+    gram: &mut [f32],
+    scratch: &mut Scratch,
+) -> Result<()> {
     let (channels, size) = (features.channels(), features.size());
     check(gram.len(), channels)?;
     let blocks = features.grid().blocks;
@@ -36,9 +130,9 @@ pub fn gram(cpu: &Cpu, features: &Blocked, gram: &mut [f32], scratch: &mut Scrat
         // SAFETY: each task has its own part.
         let sums = unsafe { shared.slice(part * matrix, matrix) };
         let rows = part * size.height / parts..(part + 1) * size.height / parts;
-        dispatch(cpu.level(), Products { features, rows, sums });
+        dispatch(cpu.level(), Products { features, weigh, rows, sums });
     });
-    let (sums, scale) = (&*sums, 1.0 / size.pixels() as f32);
+    let sums = &*sums;
     let shared = Shared::new(gram);
     cpu.threads().for_each(blocks, |i, _| {
         for j in i..blocks {
@@ -72,13 +166,14 @@ pub fn gram(cpu: &Cpu, features: &Blocked, gram: &mut [f32], scratch: &mut Scrat
 
 /// The products of all pairs of channels over some rows of pixels: `sums[i · blocks + j]` holds row i,
 /// columns 16 j to 16 j + 15.
-struct Products<'a> {
+struct Products<'a, W> {
     features: &'a Blocked,
+    weigh: W,
     rows: Range<usize>,
     sums: &'a mut [Lane],
 }
 
-impl Kernel for Products<'_> {
+impl<W: Weigh> Kernel for Products<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -93,6 +188,10 @@ impl Kernel for Products<'_> {
             let mut x = 0;
             while x < width {
                 let columns = x..width.min(x + run);
+                x = columns.end;
+                if rows.clone().all(|y| self.weigh.row(y, columns.clone()).is_nothing()) {
+                    continue;
+                }
                 for i in 0..blocks {
                     let mut j = i;
                     while j < blocks {
@@ -100,14 +199,13 @@ impl Kernel for Products<'_> {
                         j += self.beside(s, (i, j), blocks - j, at);
                     }
                 }
-                x = columns.end;
             }
             y = rows.end;
         }
     }
 }
 
-impl Products<'_> {
+impl<W: Weigh> Products<'_, W> {
     /// Block `i` with as many of the `left` blocks from `j` on as the registers hold; returns how many.
     #[inline(always)]
     fn beside<S: Simd>(
@@ -154,6 +252,7 @@ impl Products<'_> {
         let count = columns.len();
         let mut sums = [[s.zero(); N]; R];
         for y in rows {
+            let weights = self.weigh.row(y, columns.clone());
             let left = &lanes[grid.at(i, y + 1, columns.start + 1)..][..count];
             let mut right = [left; N];
             for n in 0..N {
@@ -162,7 +261,7 @@ impl Products<'_> {
             for (x, left) in left.iter().enumerate() {
                 let mut v = [s.zero(); N];
                 for n in 0..N {
-                    v[n] = s.load(&right[n][x]);
+                    v[n] = weights.weigh(s, x, s.load(&right[n][x]));
                 }
                 for r in 0..R {
                     let factor = s.splat(left.0[first % LANES + r]);
@@ -195,6 +294,36 @@ pub fn gram_gradient(
     write: Write,
     scratch: &mut Scratch,
 ) -> Result<()> {
+    combine(cpu, coefficients, features, Equally, output, write, scratch)
+}
+
+/// `output` = `coefficients` · F · diag(`map`), or that added to it; `coefficients` is C×C row-major, `map`
+/// has a number for each pixel, row-major.
+///
+/// # Errors
+///
+/// A model error if a shape does not fit.
+pub fn guided_gram_gradient(
+    cpu: &Cpu,
+    coefficients: &[f32],
+    features: &Blocked,
+    map: &[f32],
+    output: &mut Blocked,
+    write: Write,
+    scratch: &mut Scratch,
+) -> Result<()> {
+    combine(cpu, coefficients, features, guided(map, features)?, output, write, scratch)
+}
+
+fn combine(
+    cpu: &Cpu,
+    coefficients: &[f32],
+    features: &Blocked,
+    weigh: impl Weigh,
+    output: &mut Blocked,
+    write: Write,
+    scratch: &mut Scratch,
+) -> Result<()> {
     let (channels, size) = (features.channels(), features.size());
     check(coefficients.len(), channels)?;
     output.expect("gradient of the Gram matrix", channels, size)?;
@@ -220,22 +349,24 @@ pub fn gram_gradient(
     let weights = &*weights;
     let target = Target::new(output, Finish::Plain(write));
     cpu.threads().for_each(size.height, |y, _| {
-        dispatch(cpu.level(), Combine { weights, depth, features, target: &target, y });
+        dispatch(cpu.level(), Combine { weights, depth, features, weigh, target: &target, write, y });
     });
     Ok(())
 }
 
 /// One row of pixels times the coefficients.
-struct Combine<'a> {
+struct Combine<'a, W> {
     /// `[panel][channel][32]`.
     weights: &'a [Weights],
     depth: usize,
     features: &'a Blocked,
+    weigh: W,
     target: &'a Target<'a>,
+    write: Write,
     y: usize,
 }
 
-impl Kernel for Combine<'_> {
+impl<W: Weigh> Kernel for Combine<'_, W> {
     type Output = ();
 
     #[inline(always)]
@@ -257,20 +388,26 @@ impl Kernel for Combine<'_> {
     }
 }
 
-impl Combine<'_> {
+impl<W: Weigh> Combine<'_, W> {
     #[inline(always)]
     fn pixels<S: Simd, const R: usize, const N: usize>(&self, s: S, panel: usize, x: usize, first: usize) {
         let grid = self.target.grid;
         let mut sums = [[s.zero(); N]; R];
         let left = &self.features.lanes()[grid.at(0, self.y + 1, x + 1)..];
         let right = &self.weights[panel * self.depth..][..self.depth];
-        multiply(s, left, grid.plane(), right, first, &[], &mut sums);
+        let weigh = self.weigh.row(self.y, x..x + R);
+        match (weigh.is_nothing(), self.write) {
+            (true, Write::Add) => return,
+            (true, Write::Replace) => {}
+            (false, _) => multiply(s, left, grid.plane(), right, first, &[], &mut sums),
+        }
         for n in 0..N {
             let block = 2 * panel + first + n;
             if block < grid.blocks {
                 for (r, sum) in sums.iter().enumerate() {
+                    let v = weigh.weigh(s, r, sum[n]);
                     // SAFETY: each task has its own row.
-                    unsafe { self.target.put(s, block, grid.at(block, self.y + 1, x + r + 1), sum[n]) };
+                    unsafe { self.target.put(s, block, grid.at(block, self.y + 1, x + r + 1), v) };
                 }
             }
         }

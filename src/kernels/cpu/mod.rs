@@ -39,7 +39,7 @@ pub use ceiling::peak_flops;
 pub use conv::{Algorithm, Conv3x3};
 pub use elementwise::{add_scaled_difference, mask_in_place, squared_distance, squared_norm};
 pub use first::{FirstConv, Normalization};
-pub use gram::{gram, gram_gradient};
+pub use gram::{gram, gram_gradient, guided_gram, guided_gram_gradient};
 pub use level::Level;
 pub use scratch::Scratch;
 pub(crate) use simd::{Loops, vectorised};
