@@ -8,7 +8,8 @@ use super::{Gram, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{
-    Blocked, Scratch, Write, add_scaled_difference, gram, gram_gradient, squared_distance, squared_norm,
+    Blocked, Scratch, Write, add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
+    squared_distance, squared_norm,
 };
 use crate::pixels::Pixels;
 use crate::vgg::{CpuNetwork, Layer, Plan, Stage};
@@ -109,10 +110,19 @@ impl CpuObjective {
                     coefficients.resize(count, 0.0);
                 }
                 let (matrix, coefficients) = (&mut matrix[..count], &mut coefficients[..count]);
-                gram(cpu, features, matrix, scratch)?;
+                match term.map() {
+                    None => gram(cpu, features, matrix, scratch)?,
+                    Some(map) => guided_gram(cpu, features, map, matrix, scratch)?,
+                }
                 let pixels = features.size().pixels();
                 loss.1 = term.value_and_coefficients(matrix, pixels, settings.style_weight, coefficients);
-                gram_gradient(cpu, coefficients, features, tap, Write::Replace, scratch)?;
+                let write = if tapped { Write::Add } else { Write::Replace };
+                match term.map() {
+                    None => gram_gradient(cpu, coefficients, features, tap, write, scratch)?,
+                    Some(map) => {
+                        guided_gram_gradient(cpu, coefficients, features, map, tap, write, scratch)?;
+                    }
+                }
                 tapped = true;
             }
             if let Some(content) = content.as_ref().filter(|_| layer == settings.content_layer) {

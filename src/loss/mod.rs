@@ -7,7 +7,9 @@
 
 mod cpu;
 mod gram;
+mod guide;
 mod objective;
+mod scale;
 mod settings;
 mod style;
 mod temporal;
@@ -15,7 +17,9 @@ mod tensor;
 mod tv;
 
 pub use gram::Gram;
-pub use objective::{Losses, Objective, StyleTarget};
+pub use guide::Guide;
+pub use objective::{Losses, Objective, StylePart, StyleTarget};
+pub use scale::fine_share;
 pub use settings::ObjectiveSettings;
 pub use style::StyleTerm;
 pub use temporal::Hold;

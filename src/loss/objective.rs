@@ -6,10 +6,11 @@ use super::cpu::CpuObjective;
 use super::temporal::{Hold, temporal};
 use super::tensor::TensorObjective;
 use super::tv::total_variation;
-use super::{Gram, ObjectiveSettings, StyleTerm};
+use super::{Gram, Guide, ObjectiveSettings, StyleTerm};
 use crate::error::{Error, Result};
 use crate::pixels::Pixels;
 use crate::vgg::{Layer, Network, Stage};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The terms of the objective for one picture, unweighted, and their weighted sum.
@@ -17,7 +18,8 @@ use std::time::Duration;
 pub struct Losses {
     /// `L_content`.
     pub content: f64,
-    /// `L_l` of every style layer, in the order of the settings.
+    /// `L_l` of every style layer, in the order of the settings; of several styles their sum, each by its
+    /// share.
     pub style: Vec<(Layer, f64)>,
     /// `L_tv`.
     pub tv: f64,
@@ -30,7 +32,18 @@ pub struct Losses {
 
 /// What a style is to the objective: its Gram matrix at every style layer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StyleTarget(Vec<(Layer, Gram)>);
+pub struct StyleTarget(pub(super) Vec<(Layer, Gram)>);
+
+/// One of several styles to be painted towards.
+#[derive(Debug, Clone)]
+pub struct StylePart {
+    /// The style.
+    pub target: StyleTarget,
+    /// Where it holds; `None`: everywhere.
+    pub guide: Option<Guide>,
+    /// How much it counts; the sum over all parts that hold in one place is 1.
+    pub share: f64,
+}
 
 impl StyleTarget {
     /// The weighted mean of several styles, with weights normalised to a sum of 1. `None` if there
@@ -103,6 +116,11 @@ impl Objective {
 
     /// Paints towards `style` from now on.
     pub fn set_style(&mut self, style: StyleTarget) {
+        self.set_styles(vec![StylePart { target: style, guide: None, share: 1.0 }]);
+    }
+
+    /// Paints towards several styles at once from now on, each where its guide says.
+    pub fn set_styles(&mut self, parts: Vec<StylePart>) {
         let sum: f64 = self.settings.style_layers.iter().map(|(_, weight)| weight).sum();
         let weight = |layer| {
             self.settings
@@ -111,8 +129,13 @@ impl Objective {
                 .find(|(l, _)| *l == layer)
                 .map_or(0.0, |(_, weight)| weight / sum)
         };
-        self.style =
-            style.0.into_iter().map(|(layer, gram)| StyleTerm::new(layer, weight(layer), gram)).collect();
+        let terms = parts.into_iter().flat_map(|StylePart { target, guide, share }| {
+            let guide = guide.map(Arc::new);
+            target.0.into_iter().filter_map(move |(layer, gram)| {
+                StyleTerm::new(layer, weight(layer), gram).within(guide.clone(), share)
+            })
+        });
+        self.style = terms.collect();
     }
 
     /// Keeps the content of `picture` from now on.
@@ -144,10 +167,13 @@ impl Objective {
     /// `gradient`.
     ///
     /// # Errors
-    /// A picture too small for the deepest layer, or of another size than the content or the hold.
+    /// A picture too small for the deepest layer, or of another size than the content, the hold or a guide.
     pub fn evaluate(&mut self, x: &Pixels, gradient: &mut Pixels) -> Result<Losses> {
         if gradient.size() != x.size() {
             *gradient = Pixels::zeros(x.size());
+        }
+        if self.style.iter().filter_map(StyleTerm::guide).any(|guide| guide.size() != x.size()) {
+            return Err(other_size());
         }
         let mut losses = match &mut self.engine {
             Engine::Cpu(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
@@ -164,8 +190,12 @@ impl Objective {
             losses.temporal = temporal(x, hold, gradient);
             held = hold.weight() * losses.temporal;
         }
-        let style: f64 =
-            self.style.iter().zip(&losses.style).map(|(term, (_, value))| term.weight() * value).sum();
+        let mut style = 0.0;
+        for (term, (_, value)) in self.style.iter().zip(&mut losses.style) {
+            *value *= term.share();
+            style += term.weight() * *value;
+        }
+        add_up_layers(&mut losses.style);
         losses.total = self.settings.content_weight * losses.content
             + self.settings.style_weight * style
             + self.settings.tv_weight * losses.tv
@@ -174,12 +204,28 @@ impl Objective {
     }
 }
 
+/// Adds what is of one layer to where that layer stands first.
+fn add_up_layers(values: &mut Vec<(Layer, f64)>) {
+    let mut kept = 0;
+    for i in 0..values.len() {
+        let (layer, value) = values[i];
+        match values[..kept].iter_mut().find(|(other, _)| *other == layer) {
+            Some((_, sum)) => *sum += value,
+            None => {
+                values[kept] = (layer, value);
+                kept += 1;
+            }
+        }
+    }
+    values.truncate(kept);
+}
+
 /// The error for a layer that was checked before and yet is not there.
 pub(super) fn missing(layer: Layer) -> Error {
     Error::model(format!("the network has no layer {layer}"))
 }
 
-/// The error for content, or a hold, of another size than the picture.
+/// The error for content, a hold or a guide of another size than the picture.
 pub(super) fn other_size() -> Error {
     Error::input("the picture and what it is compared with have different sizes")
         .hint("scale one of them to the size of the other first")

@@ -5,10 +5,12 @@
 //! weights mean the same at every layer, resolution and network.
 
 use super::gram::Gram;
+use super::guide::Guide;
 use crate::vgg::Layer;
 use rayon::prelude::*;
+use std::sync::Arc;
 
-/// One layer's part of the style loss.
+/// One layer's part of the style loss, over the whole picture or in a region of it.
 #[derive(Debug, Clone)]
 pub struct StyleTerm {
     layer: Layer,
@@ -16,13 +18,30 @@ pub struct StyleTerm {
     target: Gram,
     /// ‖A‖², never 0.
     norm_squared: f64,
+    /// Where it holds, if not everywhere.
+    guide: Option<Arc<Guide>>,
+    /// Its part among the terms of the same layer.
+    share: f64,
 }
 
 impl StyleTerm {
     /// `weight` is the layer's normalised weight `w_l`, `target` the style picture's Gram matrix.
     pub fn new(layer: Layer, weight: f64, target: Gram) -> Self {
         let norm_squared = target.norm_squared().max(f64::MIN_POSITIVE);
-        Self { layer, weight, target, norm_squared }
+        Self { layer, weight, target, norm_squared, guide: None, share: 1.0 }
+    }
+
+    /// The same as one of several of its layer: counted `share` times, and where there is a `guide`, within
+    /// its region and by the region's part of the picture. `None` if nothing of the region is left at this
+    /// layer.
+    pub(super) fn within(mut self, guide: Option<Arc<Guide>>, share: f64) -> Option<Self> {
+        self.share = share;
+        if let Some(guide) = &guide {
+            guide.squares(self.layer)?;
+            self.share *= guide.share();
+        }
+        self.guide = guide;
+        Some(self)
     }
 
     /// The layer this is about.
@@ -35,9 +54,27 @@ impl StyleTerm {
         self.weight
     }
 
+    /// Its part among the terms of the same layer: 1 for a style that holds everywhere alone.
+    pub(super) fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// Where it holds, if not everywhere.
+    pub(super) fn guide(&self) -> Option<&Guide> {
+        self.guide.as_deref()
+    }
+
+    /// The guide's map `T²` at its layer; `None` for a style that holds everywhere.
+    pub(super) fn map(&self) -> Option<&[f32]> {
+        self.guide.as_ref()?.squares(self.layer)
+    }
+
     /// The unweighted loss `‖G − A‖² / ‖A‖²` of a picture's Gram matrix `gram`, `[C, C]`, and the
     /// matrix `K`, `[C, C]`, for which the gradient of `style_weight · w · loss` with respect to the
     /// features is `K F`: `K = style_weight · 4 w / (‖A‖² · H·W) · (G − A)`, where `pixels` is `H·W`.
+    ///
+    /// In a region `gram` is the guided one and the gradient `K F T²`, with `T²`, which adds up to 1, in the
+    /// place of `1 / (H·W)`; `w` is multiplied by the term's share.
     pub fn value_and_coefficients(
         &self,
         gram: &[f32],
@@ -45,7 +82,8 @@ impl StyleTerm {
         style_weight: f64,
         coefficients: &mut [f32],
     ) -> f64 {
-        let scale = style_weight * 4.0 * self.weight / (self.norm_squared * pixels as f64);
+        let pixels = if self.guide.is_some() { 1 } else { pixels };
+        let scale = style_weight * 4.0 * self.weight * self.share / (self.norm_squared * pixels as f64);
         /// A share of the work for one thread; sums are added share by share, in order.
         const SHARE: usize = 16 * 1024;
         let shares = gram.par_chunks(SHARE).zip(self.target.values().par_chunks(SHARE));

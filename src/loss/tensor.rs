@@ -80,14 +80,27 @@ impl TensorObjective {
         let back = self.network.backward(&activations, |layer| {
             let mut tap: Option<Tensor> = None;
             let features = self.features(&activations, layer)?;
-            if let Some((i, term)) = style.iter().enumerate().find(|(_, term)| term.layer() == layer) {
-                let (_, c, h, w) = features.dims4()?;
-                let gram = download(&gram(features)?)?;
+            let (_, c, h, w) = features.dims4()?;
+            let terms = style.iter().zip(&mut style_values).filter(|(term, _)| term.layer() == layer);
+            for (term, value) in terms {
+                // What each position counts: the same for all, or by the guide.
+                let (weighed, gram) = match term.map() {
+                    None => (features.clone(), gram(features)?),
+                    Some(map) => guided(features, map)?,
+                };
                 let mut k = vec![0.0f32; c * c];
-                style_values[i] =
-                    term.value_and_coefficients(gram.values(), h * w, settings.style_weight, &mut k);
+                *value = term.value_and_coefficients(
+                    download(&gram)?.values(),
+                    h * w,
+                    settings.style_weight,
+                    &mut k,
+                );
                 let k = Tensor::from_slice(&k, (c, c), features.device())?.to_dtype(features.dtype())?;
-                tap = Some(k.matmul(&features.reshape((c, h * w))?)?.reshape((1, c, h, w))?);
+                let pull = k.matmul(&weighed.reshape((c, h * w))?)?.reshape((1, c, h, w))?;
+                tap = Some(match tap {
+                    Some(tap) => tap.add(&pull)?,
+                    None => pull,
+                });
             }
             if let Some(content) = self.content.as_ref().filter(|_| layer == settings.content_layer) {
                 if features.dims() != content.features.dims() {
@@ -117,6 +130,16 @@ fn gram(features: &Tensor) -> Result<Tensor> {
     let (_, c, h, w) = features.dims4()?;
     let flat = features.reshape((c, h * w))?;
     Ok((flat.matmul(&flat.t()?)? / (h * w) as f64)?)
+}
+
+/// `F T²` of features `[1, C, H, W]`, where `map`, `[H, W]`, is `T²`, and the guided Gram matrix `F T² Fᵀ`.
+fn guided(features: &Tensor, map: &[f32]) -> Result<(Tensor, Tensor)> {
+    let (_, c, h, w) = features.dims4()?;
+    let map = Tensor::from_slice(map, (1, 1, h, w), features.device())?.to_dtype(features.dtype())?;
+    let weighed = features.broadcast_mul(&map)?;
+    let flat = |tensor: &Tensor| tensor.reshape((c, h * w));
+    let gram = flat(&weighed)?.matmul(&flat(features)?.t()?)?;
+    Ok((weighed, gram))
 }
 
 fn download(gram: &Tensor) -> Result<Gram> {
