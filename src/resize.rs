@@ -46,6 +46,14 @@ pub fn resize_linear(pixels: &Pixels, size: Size) -> Pixels {
     resize(pixels, size, FilterType::Bilinear)
 }
 
+/// A plane of `from` at `to`, bilinearly: `values`, row-major, are `from.pixels()` many.
+pub fn resize_values(values: &[f32], from: Size, to: Size) -> Vec<f32> {
+    let mut target = vec![0.0f32; to.pixels()];
+    let goal = bytemuck::cast_slice_mut(&mut target);
+    resize_plane::<F32>(bytemuck::cast_slice(values), from, goal, to, FilterType::Bilinear);
+    target
+}
+
 fn resize(pixels: &Pixels, size: Size, filter: FilterType) -> Pixels {
     if pixels.size() == size {
         return pixels.clone();

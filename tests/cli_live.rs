@@ -77,6 +77,12 @@ fn what_cannot_be_is_refused_with_the_next_step() {
     refused(&live(&clip, &["--style", &style, "--input-format", "x12grab"]), 2, "x12grab");
     refused(&live(&clip, &["--style", &style, "--camera", "0"]), 2, "--camera");
     refused(&["live", "--loop", "--style", &style], 2, "--input");
+    refused(&live(&clip, &["--style", &style, "--mask", "missing.png"]), 3, "missing.png");
+    refused(
+        &live(&clip, &["--style", &style, "--mask", &clip]),
+        2,
+        "moves, but here a mask must be a picture",
+    );
     refused(&live(&clip, &["--style", &style, "--fps", "0"]), 2, "240");
     refused(&live(&clip, &["--style", &style, "--latency", "-3"]), 2, "above 0");
 }

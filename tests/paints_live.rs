@@ -23,7 +23,7 @@ fn painter(iterations: usize, paint_size: usize) -> Painter {
         ..PaintSettings::default()
     };
     let looks: Vec<Look> =
-        ["auvers.jpg", "composition-viii.jpg"].map(|name| vec![(picture(name), 1.0)]).into();
+        ["auvers.jpg", "composition-viii.jpg"].map(|name| vec![(picture(name), 1.0)].into()).into();
     Painter::with_looks(network(), settings, looks).unwrap()
 }
 

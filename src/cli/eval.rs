@@ -37,7 +37,7 @@ pub(super) fn run(args: &EvalArgs, screen: &Screen, every_frame: bool) -> Result
     }
     let style_files = match args.style.as_slice() {
         [] => Vec::new(),
-        values => styles::one_painter(values)?,
+        values => styles::one_blend(values)?,
     };
     let model = args.model.model.or(args.model.weights.is_none().then_some(Model::Vgg16));
     let objective = settings::objective(&args.objective, model)?;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &EvalArgs, screen: &Screen, every_frame: bool) -> Result
         files => {
             let place = Place { device: args.device.device, threads: args.threads };
             let (network, _) = painter::network(&painter::weights(&args.model)?, objective.pooling, place)?;
-            let mut styles = painter::read_styles(files)?;
+            let mut styles = painter::read_blend(files)?;
             if let Some(longest) = args.style_size {
                 for (style, _) in &mut styles {
                     *style = resize_frame(style, style.size().with_longest_side(longest));

@@ -3,16 +3,20 @@
 use super::args::ImageArgs;
 use super::exit::Exit;
 use super::forecast::clock;
+use super::masks::{self, Time, Under};
+use super::media::Part;
 use super::painter::{self, Place};
 use super::report::{self, FrameDone, Object, Reporter, Start, Summary};
 use super::screen::Screen;
+use super::styles::StyleSet;
 use super::{interrupt, media, settings, styles};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::pipeline::{StopToken, Wish};
 use crate::resize::resize_frame;
 use crate::sink::Ending;
-use crate::stylize::{Painted, Step};
+use crate::stylize::{Masks, Painted, Step};
+use crate::time::Timestamp;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
@@ -25,29 +29,41 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     }
     let passes_through = args.iterations == 0;
     let paint = settings::paint(&args.paint, args.iterations, args.iterations)?;
-    let style_files = match args.paint.style.as_slice() {
-        [] if passes_through => Vec::new(),
+    let set = match args.paint.style.as_slice() {
+        [] if passes_through => StyleSet::default(),
         values => styles::one_painter(values)?,
     };
-    let styles: Vec<&Path> = style_files.iter().map(|file| file.path.as_path()).collect();
-    let inputs = [styles.as_slice(), &[args.input.as_path()]].concat();
+    let sets = std::slice::from_ref(&set);
+    let read_too = set.pictures().chain(masks::files(&args.paint.mask, sets));
+    let inputs: Vec<&Path> = read_too.chain([args.input.as_path()]).collect();
     settings::keep_inputs(&args.output, inputs.iter().copied())?;
     media::check_picture_output(&args.output, args.overwrite, &inputs)?;
 
-    let (frame, notes) = read(args)?;
+    let (frame, mut notes) = read(args)?;
+    let size = settings::written(frame.size(), args.paint.size);
+    let frame = if size == frame.size() { frame } else { resize_frame(&frame, size) };
+    let laid = if masks::files(&args.paint.mask, sets).is_empty() {
+        Masks::default()
+    } else {
+        let mut tracks = masks::open(&args.paint.mask, sets, Under { size, time: time(args)? })?;
+        let laid = tracks.at(args.at.map_or(0.0, Timestamp::seconds))?;
+        notes.extend(tracks.take_notes());
+        laid
+    };
     for note in &notes {
         screen.line(&format!("stylecast: note: {note}"));
     }
-    let size = settings::written(frame.size(), args.paint.size);
-    let frame = if size == frame.size() { frame } else { resize_frame(&frame, size) };
-    let styles = painter::read_styles(&style_files)?;
+    let look = painter::read_styles(&set)?;
     let decode_seconds = begun.elapsed().as_secs_f64();
 
     let place = Place { device: args.paint.device.device, threads: args.paint.threads };
     let mut studio = match passes_through {
         true => None,
-        false => Some(painter::studio(paint, &args.paint.model, place, vec![styles])?),
+        false => Some(painter::studio(paint, &args.paint.model, place, vec![look])?),
     };
+    if let Some(studio) = &mut studio {
+        studio.painter.set_masks(laid);
+    }
     let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
     let reporter = Reporter::new(args.json.json);
     let stop = StopToken::new();
@@ -120,6 +136,15 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
         Ending::Interrupted => format!("stylecast: stopped; {name} is what was painted in {taken}"),
     });
     Ok(if stopped { Exit::Interrupted } else { Exit::Done })
+}
+
+/// Whether masks can move: over a frame of a film they are looked at when it is shown.
+fn time(args: &ImageArgs) -> Result<Time> {
+    if args.at.is_none() {
+        return Ok(Time::Stands { hint: "name one of its pictures, or paint a frame of a film (--at)" });
+    }
+    let film = media::open_film(&args.input, Part::default())?;
+    Ok(Time::Runs { rate: film.source.info().frame_rate, start: args.at })
 }
 
 /// The picture, or the frame of the film that is shown at the given time, and what is to be said.

@@ -16,7 +16,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 pub(super) fn run(args: &LossArgs) -> Result<Exit> {
-    let styles = styles::one_painter(&args.style)?;
+    let styles = styles::one_blend(&args.style)?;
     let model = args.model.model.or(args.model.weights.is_none().then_some(Model::Vgg16));
     let objective = settings::objective(&args.objective, model)?;
 
@@ -36,7 +36,7 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
         ))
         .hint("scale one of them to the size of the other first"));
     }
-    let styles: Vec<(Frame, f64)> = painter::read_styles(&styles)?
+    let styles: Vec<(Frame, f64)> = painter::read_blend(&styles)?
         .into_iter()
         .map(|(style, weight)| (scaled(style, args.style_size), weight))
         .collect();

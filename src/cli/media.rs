@@ -29,12 +29,28 @@ pub(super) struct Part {
 #[cfg_attr(not(feature = "video"), expect(dead_code, reason = "only films have a clock and sound"))]
 pub(super) struct Film {
     pub(super) source: Box<dyn FrameSource>,
+    /// When its first picture is shown, in seconds on its own clock.
+    pub(super) origin: f64,
     /// Where its first moment lies on its own clock, if that is not its beginning.
     begins: Option<Timestamp>,
     /// The files that must not be overwritten.
     files: Vec<PathBuf>,
     /// Whether it has sound and the like to lend.
     is_video: bool,
+}
+
+impl Film {
+    /// Another file, or numbered pictures, that must not be overwritten.
+    pub(super) fn protect(&mut self, path: &Path) {
+        let numbered = NumberedPath::parse(path).ok().and_then(|pattern| {
+            let numbers = pattern.existing().ok()?;
+            Some((pattern, numbers))
+        });
+        match numbered {
+            Some((pattern, numbers)) => self.files.extend(numbers.into_iter().map(|n| pattern.path(n))),
+            None => self.files.push(path.to_owned()),
+        }
+    }
 }
 
 /// Opens a film or a numbered sequence of pictures.
@@ -45,7 +61,7 @@ pub(super) fn open_film(path: &Path, part: Part) -> Result<Film> {
     let sequence = PictureSequence::open(path, DEFAULT_RATE)?;
     let files = sequence.files().map(Path::to_owned).collect();
     let source = Trimmed::to(Box::new(sequence), part.start, part.duration);
-    Ok(Film { source: enlarged(source, part), begins: None, files, is_video: false })
+    Ok(Film { source: enlarged(source, part), origin: 0.0, begins: None, files, is_video: false })
 }
 
 /// `source` at the size that was asked for, where it does not have it by itself.
@@ -130,6 +146,11 @@ pub(super) fn read_still(path: &Path) -> Result<Frame> {
     })
 }
 
+/// Whether the file is a film of more than one picture.
+pub(super) fn is_film(path: &Path) -> bool {
+    video::is_film(path)
+}
+
 #[cfg(feature = "video")]
 mod video {
     use super::{Ends, Film, Part, enlarged};
@@ -157,8 +178,9 @@ mod video {
             let origin = (source.probe().start_seconds * 1e6).round() as i64;
             Timestamp::new(origin.saturating_add(start.rescale(micros).ticks), micros)
         });
+        let origin = source.probe().first_seconds;
         let source = enlarged(Box::new(source), part);
-        Ok(Film { source, begins, files: vec![path.to_owned()], is_video: true })
+        Ok(Film { source, origin, begins, files: vec![path.to_owned()], is_video: true })
     }
 
     pub(super) fn create(args: &OutputArgs, part: Part, film: Film) -> Result<Ends> {

@@ -14,6 +14,7 @@ mod image;
 mod interrupt;
 mod live;
 mod loss;
+mod masks;
 mod media;
 mod models;
 mod painter;

@@ -1,12 +1,12 @@
 //! The network and the painter that the arguments ask for.
 
 use super::args::ModelArgs;
-use super::styles::StyleFile;
+use super::styles::{StyleFile, StylePart, StyleSet};
 use super::{media, settings};
 use crate::device::{Device, DeviceChoice};
 use crate::error::Result;
 use crate::models::WeightFile;
-use crate::stylize::{Look, PaintSettings, Painter};
+use crate::stylize::{Blend, Look, PaintSettings, Painter, Part};
 use crate::vgg::{CpuSettings, Network, Pooling, Weights};
 
 /// Where and with how many threads the network runs.
@@ -30,8 +30,20 @@ pub(super) fn network(weights: &Weights, pooling: Pooling, place: Place) -> Resu
 }
 
 /// Reads the pictures of a blend.
-pub(super) fn read_styles(files: &[StyleFile]) -> Result<Look> {
+pub(super) fn read_blend(files: &[StyleFile]) -> Result<Blend> {
     files.iter().map(|file| Ok((media::read_picture(&file.path)?, file.weight))).collect()
+}
+
+/// Reads all pictures that one painter paints in.
+pub(super) fn read_styles(set: &StyleSet) -> Result<Look> {
+    let part = |StylePart { files, coarse, region }: &StylePart| {
+        Ok(Part {
+            pictures: read_blend(files)?,
+            coarse: coarse.as_deref().map(read_blend).transpose()?,
+            region: region.as_ref().map(|region| region.index),
+        })
+    };
+    Ok(Look { parts: set.parts.iter().map(part).collect::<Result<_>>()? })
 }
 
 /// A painter, and the device and threads it runs on.

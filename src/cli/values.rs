@@ -70,6 +70,14 @@ pub(super) fn count(text: &str) -> Result<usize, String> {
     })
 }
 
+/// Pixels to each side of an edge, 0 included.
+pub(super) fn feather(text: &str) -> Result<usize, String> {
+    const MOST: usize = 1024;
+    text.trim().parse().ok().filter(|n| *n <= MOST).ok_or_else(|| {
+        format!("a feather is a whole number of pixels from 0 to {MOST}\n  hint: write for example 8")
+    })
+}
+
 /// How often, 0 included.
 pub(super) fn iterations(text: &str) -> Result<usize, String> {
     const MOST: usize = 1_000_000;

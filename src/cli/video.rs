@@ -3,15 +3,17 @@
 use super::args::VideoArgs;
 use super::exit::Exit;
 use super::forecast::clock;
+use super::masks::{self, Time, Under};
 use super::media::Part;
 use super::painter::{self, Place, Studio};
 use super::progress::{Job, Progress};
 use super::report::{Object, Reporter, Start, Summary};
 use super::screen::Screen;
+use super::styles::StyleSet;
 use super::{interrupt, media, settings, styles};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
-use crate::pipeline::{Event, Outcome, StopToken, Wish, run_lossless};
+use crate::pipeline::{Event, Masked, Outcome, StopToken, Wish, run_lossless};
 use crate::sink::Ending;
 use crate::source::{SourceInfo, TimedFrame};
 use crate::stylize::{PaintReport, PaintSettings, Painted};
@@ -31,25 +33,32 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
         ..settings::paint(&args.paint, args.iterations, args.first_iterations)?
     };
     let passes_through = args.iterations == 0;
-    let style_files = match args.paint.style.as_slice() {
-        [] if passes_through => Vec::new(),
+    let set = match args.paint.style.as_slice() {
+        [] if passes_through => StyleSet::default(),
         values => styles::one_painter(values)?,
     };
-    let inputs = style_files.iter().map(|file| file.path.as_path()).chain([args.input.as_path()]);
+    let sets = std::slice::from_ref(&set);
+    let mask_files = masks::files(&args.paint.mask, sets);
+    let inputs = set.pictures().chain(mask_files.iter().copied()).chain([args.input.as_path()]);
     settings::keep_inputs(output, inputs)?;
 
     // What is read, and where it goes.
     let part = Part { start: args.start, duration: args.duration, size: args.paint.size };
-    let film = media::open_film(&args.input, part)?;
-    let styles = painter::read_styles(&style_files)?;
+    let mut film = media::open_film(&args.input, part)?;
+    mask_files.iter().for_each(|path| film.protect(path));
+    let origin = film.origin;
+    let look = painter::read_styles(&set)?;
     let (source, sink) = media::open_output(&args.output, part, film)?;
     let info = source.info().clone();
+    let time = Time::Runs { rate: info.frame_rate, start: args.start };
+    let tracks = masks::open(&args.paint.mask, sets, Under { size: info.size, time })?;
+    let (source, laid) = Masked::over(source, tracks, origin);
 
     // Who paints.
     let place = Place { device: args.paint.device.device, threads: args.paint.threads };
     let mut studio = match passes_through {
         true => None,
-        false => Some(painter::studio(paint, &args.paint.model, place, vec![styles])?),
+        false => Some(painter::studio(paint, &args.paint.model, place, vec![look])?),
     };
     let painted = studio.as_ref().map_or(info.size, |studio| studio.painter.paint_size(info.size));
 
@@ -69,8 +78,9 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
         Some(studio) => {
             // Motion is followed on a thread of its own, a frame ahead of the painter.
             let mut scout = studio.painter.scout()?;
-            let look = |timed: TimedFrame| scout.look(timed.frame);
-            let paint = |scouted| {
+            let look = move |timed: TimedFrame| (scout.look(timed.frame), laid.recv().unwrap_or_default());
+            let paint = |(scouted, masks)| {
+                studio.painter.set_masks(masks);
                 studio.painter.paint_scouted(scouted, |_| match stop.wish() {
                     // A frame that nobody will see any more is not painted to its end.
                     Wish::Abandon => ControlFlow::Break(()),

@@ -35,6 +35,8 @@ pub struct Probe {
     pub time_base: TimeBase,
     /// When the file begins, in seconds on its own clock; often 0, sometimes hours.
     pub start_seconds: f64,
+    /// When its first picture is shown, in seconds on the same clock; sound may begin before.
+    pub first_seconds: f64,
     /// How long the moving picture lasts, where the file says so.
     pub duration_seconds: Option<f64>,
     /// The time of its end on the film's own clock, in seconds, where the file commits itself so firmly
@@ -101,6 +103,8 @@ pub(crate) fn describe(path: &Path, input: &ff::format::context::Input) -> Resul
     let promised =
         if unsure { None } else { tagged_duration(&stream).or(whole.filter(|_| audio.is_empty())) };
     let orientation = orientation_of(&stream);
+    let start_seconds = start_seconds(input);
+    let first = Some(stream.start_time()).filter(|ticks| *ticks != ffi::AV_NOPTS_VALUE);
     let square = shape.pixel_aspect.and_then(|aspect| square_size(shape.size, aspect)).unwrap_or(shape.size);
     Ok(Probe {
         format: input.format().name().to_owned(),
@@ -112,7 +116,8 @@ pub(crate) fn describe(path: &Path, input: &ff::format::context::Input) -> Resul
         size: orientation.apply_to_size(square),
         frame_rate: rate,
         time_base: base,
-        start_seconds: start_seconds(input),
+        start_seconds,
+        first_seconds: first.map_or(start_seconds, |ticks| Timestamp::new(ticks, base).seconds()),
         duration_seconds: duration,
         promised_end_seconds: promised,
         frames,

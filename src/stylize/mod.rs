@@ -3,14 +3,17 @@
 //! [`Painter`] moves a picture's pixels towards an objective (`loss`) with an optimiser (`optim`). A
 //! [`Scout`] looks at each frame beforehand: how it moved, and whether a new shot begins. `warm` decides
 //! where painting starts, `mover` keeps the optimiser's memory with the paint, `upsample` enlarges what was
-//! painted small.
+//! painted small. [`Masks`] lie over frames: where paint shows, and where each part of a [`Look`] holds.
 
 mod budget;
 mod live;
+mod look;
 mod looks;
+mod masks;
 mod metric;
 mod mover;
 mod painter;
+mod regions;
 mod rest;
 mod scout;
 mod settings;
@@ -21,7 +24,8 @@ mod warm;
 
 pub use budget::{Budget, Spent};
 pub use live::LivePainter;
-pub use looks::Look;
+pub use look::{Blend, Look, Part};
+pub use masks::{MaskReading, Masks};
 pub use painter::{Painter, Step};
 pub use scout::{Scout, Scouted};
 pub use settings::{OptimizerKind, PaintSettings, Start};

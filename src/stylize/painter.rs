@@ -1,11 +1,12 @@
 //! The painter: holds a style and what it remembers of the last frame, and turns frames into painted
 //! ones.
 
-use super::looks::{Look, Looks, SMALLEST_STYLE};
+use super::look::Look;
+use super::looks::Looks;
+use super::masks::Masks;
 use super::mover::Mover;
 use super::rest::{News, Rest};
 use super::scout::{Change, Scout, Scouted};
-use super::tones::Tones;
 use super::upsample::upsample;
 use super::warm::{Brought, History, Last, start};
 use super::{PaintReport, PaintSettings, Painted, Start};
@@ -21,6 +22,9 @@ use std::time::Instant;
 /// The smallest longest side of a coarse scale when a still is painted coarse to fine: below, VGG's
 /// fifth block has too few positions to say much.
 const COARSEST: usize = 256;
+
+/// The smallest side of a style picture: one position of VGG's fifth block.
+pub(super) const SMALLEST_STYLE: usize = 16;
 
 /// One iteration, as seen from outside.
 #[derive(Debug, Clone)]
@@ -40,6 +44,7 @@ pub struct Painter {
     network: Network,
     settings: PaintSettings,
     looks: Looks,
+    masks: Masks,
     objective: Objective,
     mover: Mover,
     history: History,
@@ -52,14 +57,14 @@ pub struct Painter {
 }
 
 impl Painter {
-    /// A painter in the blend of `styles`, each with its weight (any positive scale).
+    /// A painter in one look, for example a [`super::Blend`] of pictures.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Usage`] for settings that cannot be (see [`PaintSettings::check`]), for no
-    /// style at all, and for blend weights that are not positive; [`crate::error::ErrorKind::Input`] for a
-    /// style picture with less than 16 pixels on a side.
-    pub fn new(network: Network, settings: PaintSettings, styles: Look) -> Result<Self> {
-        Self::with_looks(network, settings, vec![styles])
+    /// style at all, blend weights that are not positive, and parts of a look that contradict each other;
+    /// [`crate::error::ErrorKind::Input`] for a style picture with less than 16 pixels on a side.
+    pub fn new(network: Network, settings: PaintSettings, look: impl Into<Look>) -> Result<Self> {
+        Self::with_looks(network, settings, vec![look.into()])
     }
 
     /// A painter that can paint in any of `looks`, and starts in the first ([`Self::mix`] changes that).
@@ -68,13 +73,14 @@ impl Painter {
     /// As [`Self::new`].
     pub fn with_looks(network: Network, settings: PaintSettings, looks: Vec<Look>) -> Result<Self> {
         settings.check()?;
-        let looks = Looks::new(looks)?;
         let objective = Objective::new(&network, settings.objective.clone())?;
+        let looks = Looks::new(looks, &settings.objective.style_layers)?;
         let mover = Mover::new(settings.optimizer, settings.learning_rate, Size::new(1, 1));
         Ok(Self {
             network,
             settings,
             looks,
+            masks: Masks::default(),
             objective,
             mover,
             history: History::default(),
@@ -109,11 +115,22 @@ impl Painter {
         let changes = self.looks.set_mix(looks);
         if changes {
             self.rest = Rest::default();
-            if let (Some(before), Some(now)) = (before, self.looks.tones()) {
-                self.history.change_tones(&before, &now);
-            }
+            let Self { looks, masks, history, .. } = self;
+            history.change(|last| match (before, looks.tones()) {
+                (Some(before), Some(now)) => before.change(&now, &mut last.painted),
+                // Regions that lack a mask are told of when the next frame is painted.
+                _ => looks.give_tones(&mut last.painted, masks).unwrap_or_default(),
+            });
         }
         changes
+    }
+
+    /// Lays masks over the frames from now on. A mask of another size is stretched.
+    pub fn set_masks(&mut self, masks: Masks) {
+        if !self.masks.same_regions(&masks) {
+            self.rest = Rest::default();
+        }
+        self.masks = masks;
     }
 
     /// Paints at another size from now on ([`PaintSettings::paint_size`]), and goes on with the paint there
@@ -245,7 +262,7 @@ impl Painter {
                 (x, report) = (last.painted.clone(), PaintReport::default());
             } else {
                 let mut brought = Brought::along(&change, &self.history);
-                let fresh = self.fresh(&source);
+                let fresh = self.fresh(&source)?;
                 x = start(how, &source, &fresh, &change, &self.history, brought.as_mut(), seed);
                 self.mover.follow(how, continues, &change, size);
                 let weight = self.settings.temporal_weight();
@@ -265,6 +282,7 @@ impl Painter {
                 upsample(&x, &source, &Pixels::from_frame(&frame)).to_frame()
             };
             self.history.push(Last { source, painted: x });
+            let painted = self.masks.lay(painted, &frame);
             report.cut = cut;
             report.seconds = began.elapsed().as_secs_f64();
             Ok(Painted { frame: painted, report })
@@ -301,7 +319,7 @@ impl Painter {
                     Some(below) => upsample(&below.painted, &below.source, &source),
                     None => {
                         let PaintSettings { start: how, seed, .. } = self.settings;
-                        let fresh = self.fresh(&source);
+                        let fresh = self.fresh(&source)?;
                         start(how, &source, &fresh, &Change::Unknown, &History::default(), None, seed)
                     }
                 };
@@ -326,19 +344,19 @@ impl Painter {
                 Some(last) => upsample(&last.painted, &last.source, &whole).to_frame(),
                 None => frame.clone(),
             };
+            let painted = self.masks.lay(painted, frame);
             report.seconds = began.elapsed().as_secs_f64();
             Ok(Painted { frame: painted, report })
         })
     }
 
     /// `source` in the tones of the style, if any is to be painted towards.
-    fn fresh(&self, source: &Pixels) -> Pixels {
+    fn fresh(&self, source: &Pixels) -> Result<Pixels> {
         let mut fresh = source.clone();
-        let wanted = self.settings.start == Start::Warped && self.settings.objective.style_weight > 0.0;
-        if let Some(tones) = self.looks.tones().filter(|_| wanted) {
-            Tones::of(source).change(&tones, &mut fresh);
+        if self.settings.start == Start::Warped && self.settings.objective.style_weight > 0.0 {
+            self.looks.give_tones(&mut fresh, &self.masks)?;
         }
-        fresh
+        Ok(fresh)
     }
 
     /// The longest side at which styles are looked at when painting at `size`.
@@ -356,7 +374,7 @@ impl Painter {
     ) -> Result<PaintReport> {
         self.objective.set_content(source)?;
         let longest = self.style_size(source.size());
-        self.looks.give(&mut self.objective, longest)?;
+        self.looks.give(&mut self.objective, longest, source.size(), &self.masks)?;
         let mut report = PaintReport::default();
         for _ in 0..iterations {
             let losses = self.objective.evaluate(x, &mut self.gradient)?;

@@ -24,16 +24,29 @@ const LEAST_VARIANCE: f64 = 1e-4;
 impl Tones {
     /// The tones of a picture.
     pub(super) fn of(picture: &Pixels) -> Self {
+        Self::measured(picture, picture.size().pixels().max(1) as f64, |_| 1.0)
+    }
+
+    /// The tones of a picture where `weights`, one for each pixel, are above 0, each pixel by its weight.
+    /// `None` if they come to less than a pixel.
+    pub(super) fn within(picture: &Pixels, weights: &[f32]) -> Option<Self> {
+        let sum: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
+        (sum >= 1.0).then(|| Self::measured(picture, sum, |i| f64::from(weights[i])))
+    }
+
+    /// The tones of pixels that count by `weight`, `sum` altogether.
+    fn measured(picture: &Pixels, sum: f64, weight: impl Fn(usize) -> f64) -> Self {
         let planes = picture.planes();
-        let count = picture.size().pixels().max(1) as f64;
-        let mean = planes.map(|plane| plane.iter().map(|v| f64::from(*v)).sum::<f64>() / count);
+        let mean = planes
+            .map(|plane| plane.iter().enumerate().map(|(i, v)| weight(i) * f64::from(*v)).sum::<f64>() / sum);
         let mut covariance = [[0.0; 3]; 3];
         for a in 0..3 {
             for b in a..3 {
-                let products = planes[a].iter().zip(planes[b]);
-                let sum: f64 =
-                    products.map(|(x, y)| (f64::from(*x) - mean[a]) * (f64::from(*y) - mean[b])).sum();
-                covariance[a][b] = sum / count;
+                let products = planes[a].iter().zip(planes[b]).enumerate();
+                let total: f64 = products
+                    .map(|(i, (x, y))| weight(i) * (f64::from(*x) - mean[a]) * (f64::from(*y) - mean[b]))
+                    .sum();
+                covariance[a][b] = total / sum;
                 covariance[b][a] = covariance[a][b];
             }
             covariance[a][a] += LEAST_VARIANCE;
@@ -181,6 +194,20 @@ mod tests {
         let mut grey = flat(0.25);
         Tones::of(&grey).change(&Tones::of(&flat(0.75)), &mut grey);
         assert!(grey.data().iter().all(|v| (v - 0.75).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_part_has_the_tones_of_what_is_in_it() {
+        let whole = picture(3, [[0.3, 0.0, 0.0], [0.0, 0.3, 0.0], [0.0, 0.0, 0.3]], 0.5);
+        let mut painted = whole.clone();
+        // The first ten columns of 40 are black and do not count.
+        painted.for_each_row(|_, _, row| row[..10].fill(0.0));
+        let weights: Vec<f32> = (0..1200).map(|i| if i % 40 < 10 { 0.0 } else { 0.5 }).collect();
+        let (part, same) =
+            (Tones::within(&painted, &weights).unwrap(), Tones::within(&whole, &weights).unwrap());
+        assert_eq!(part, same);
+        assert_eq!(Tones::within(&whole, &[1.0; 1200]), Some(Tones::of(&whole)));
+        assert_eq!(Tones::within(&whole, &[0.0005; 1200]), None);
     }
 
     #[test]

@@ -6,7 +6,6 @@
 use super::Start;
 use super::scout::{Change, Link, OLDEST};
 use super::smooth::box_mean;
-use super::tones::Tones;
 use crate::flow::{Mask, warp};
 use crate::frame::{Frame, Size};
 use crate::pixels::Pixels;
@@ -52,11 +51,11 @@ impl History {
         }
     }
 
-    /// Gives the last painting, which has the tones `from`, the tones `to`.
-    pub(super) fn change_tones(&mut self, from: &Tones, to: &Tones) {
+    /// Goes on as if the last frame had been another, or painted otherwise. Older ones are forgotten.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut Last)) {
         self.older.clear();
         if let Some(last) = &mut self.last {
-            from.change(to, &mut last.painted);
+            change(last);
         }
     }
 

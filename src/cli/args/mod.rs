@@ -3,11 +3,13 @@
 
 mod eval;
 mod live;
+mod masks;
 mod media;
 mod paint;
 
 pub(super) use eval::{EvalArgs, GateArgs};
 pub(super) use live::{LiveArgs, LiveOutputArgs};
+pub(super) use masks::MaskArgs;
 pub(super) use media::{BenchArgs, ImageArgs, LossArgs, OutputArgs, VideoArgs};
 pub(super) use paint::{DeviceArgs, ModelArgs, ObjectiveArgs, PaintArgs};
 

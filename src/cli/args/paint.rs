@@ -1,5 +1,6 @@
 //! Options about how to paint, shared by the commands. Every default is the library's own.
 
+use super::MaskArgs;
 use crate::cli::values::{self, StyleLayers};
 use crate::device::DeviceChoice;
 use crate::loss::ObjectiveSettings;
@@ -65,8 +66,9 @@ pub(crate) struct DeviceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Painting")]
 pub(crate) struct PaintArgs {
-    /// The style: a picture, or several with weights, blended (A.jpg=2,B.jpg=1). Needed unless
-    /// --iterations is 0.
+    /// The style: a picture, or several with weights, blended (A.jpg=2,B.jpg=1). Behind an @, where it holds:
+    /// a mask (A.jpg@sky.png), once for each region, or a scale (A.jpg@fine with B.jpg@coarse). Needed
+    /// unless --iterations is 0.
     #[arg(long, value_name = "PICTURE[=W],…")]
     pub(crate) style: Vec<std::ffi::OsString>,
     /// Longest side that is written, in pixels [default: the source's own].
@@ -99,6 +101,8 @@ pub(crate) struct PaintArgs {
     /// Seed of the noise.
     #[arg(long, value_name = "N", default_value_t = paint().seed, allow_hyphen_values = true)]
     pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) mask: MaskArgs,
     #[command(flatten)]
     pub(crate) objective: ObjectiveArgs,
     #[command(flatten)]

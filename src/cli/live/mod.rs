@@ -28,10 +28,12 @@ pub(in crate::cli) use statistics::LiveReport;
 
 use super::args::{LiveArgs, LiveOutputArgs};
 use super::exit::Exit;
+use super::masks::{self, Time, Under};
 use super::painter::{self, Place};
 use super::report::{Object, Reporter, Start};
 use super::screen::Screen;
-use super::{interrupt, settings, styles};
+use super::styles::{self, StyleSet};
+use super::{interrupt, settings};
 use crate::device::{Device, DeviceChoice};
 use crate::error::{Error, Result};
 use crate::loss::ObjectiveSettings;
@@ -80,8 +82,8 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     let mut paint =
         PaintSettings { steadiness: args.steadiness, ..settings::paint(&args.paint, most, most)? };
     lighten(&mut paint.objective, args.paint.device.device)?;
-    let files = styles::painters(&args.paint.style)?;
-    if files.is_empty() && !passes_through {
+    let sets = styles::painters(&args.paint.style)?;
+    if sets.is_empty() && !passes_through {
         return Err(Error::usage("no style is given")
             .hint("add --style PICTURE, several times for several painters (keys 1 to 9)"));
     }
@@ -92,6 +94,12 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     let info = source.info().clone();
     let rate = args.fps.unwrap_or_else(|| info.frame_rate.fps());
     let frame_rate = FrameRate::new((rate * 1000.0).round() as i32, 1000);
+    let time = Time::Stands { hint: "name one of its pictures: what is live has no time to match it by" };
+    let mut tracks = masks::open(&args.paint.mask, &sets, Under { size: info.size, time })?;
+    let laid = tracks.at(0.0)?;
+    for note in tracks.take_notes() {
+        screen.line(&format!("stylecast: note: {note}"));
+    }
     let pane = match no_window {
         true => None,
         false => Some(Pane::open(info.size, record.as_deref(), folder)?),
@@ -104,8 +112,10 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     let style_weight = paint.objective.style_weight;
     let mut studio = None;
     if !passes_through {
-        let looks = files.iter().map(|files| painter::read_styles(files)).collect::<Result<_>>()?;
-        studio = Some(painter::studio(paint, &args.paint.model, place, looks)?);
+        let looks = sets.iter().map(painter::read_styles).collect::<Result<_>>()?;
+        let mut opened = painter::studio(paint, &args.paint.model, place, looks)?;
+        opened.painter.set_masks(laid);
+        studio = Some(opened);
     }
     let (device, threads) =
         studio.as_ref().map_or((None, None), |studio| (Some(studio.device.clone()), Some(studio.threads)));
@@ -130,14 +140,14 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     }));
     // Longer than the clock can tell is for ever.
     let fade = Duration::try_from_secs_f64(args.cross_fade).unwrap_or(Duration::MAX);
-    let mut desk = Desk::new(files.len(), style_weight, args.steadiness, fade);
+    let mut desk = Desk::new(sets.len(), style_weight, args.steadiness, fade);
     desk.mirrored = args.input.is_none() && !args.no_mirror;
     let wishes = Arc::new(Mutex::new(desk.wishes(Instant::now())));
     let mut artist = Artist::new(live, wishes.clone(), outlets.clone(), began);
     let mut view = View {
         desk,
         wishes,
-        names: files.iter().map(|files| styles::name(files)).collect(),
+        names: sets.iter().map(StyleSet::name).collect(),
         pane,
         outlets,
         statistics: Statistics::new(began),

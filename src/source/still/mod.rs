@@ -39,6 +39,17 @@ pub fn read_picture(path: &Path) -> Result<Frame> {
     decode(bytes).map_err(|problem| problem.about(path))
 }
 
+/// Whether the file at `path` is to be read as a picture: it begins like one, or cannot be looked at without
+/// being read (a pipe), or is not there at all, which [`read_picture`] tells best.
+pub fn begins_like_a_picture(path: &Path) -> bool {
+    if !path.is_file() {
+        return true;
+    }
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(64).read_to_end(&mut bytes));
+    read.is_err() || bytes.is_empty() || recognise(&bytes).is_ok()
+}
+
 /// Why bytes are not a picture, before the file's name is known.
 struct Problem {
     cause: String,
