@@ -7,8 +7,9 @@
 
 use candle_core::DType;
 use std::sync::Arc;
+use stylecast::flow::Mask;
 use stylecast::frame::{Frame, Size};
-use stylecast::loss::{Objective, ObjectiveSettings};
+use stylecast::loss::{Hold, LossForm, Objective, ObjectiveSettings};
 use stylecast::pixels::Pixels;
 use stylecast::vgg::{Layer, Model, Network, Pooling, TensorNetwork, Weights};
 
@@ -44,11 +45,17 @@ fn moved(x: &Pixels, gradient: &Pixels, norm: f64, distance: f64) -> (Pixels, f6
 
 #[track_caller]
 fn assert_is_slope(network: &Network, settings: ObjectiveSettings, what: &str) {
+    assert_is_slope_held(network, settings, None, what);
+}
+
+#[track_caller]
+fn assert_is_slope_held(network: &Network, settings: ObjectiveSettings, hold: Option<Hold>, what: &str) {
     let size = Size::new(37, 34);
     let mut objective = Objective::new(network, settings).unwrap();
     let style = objective.describe_style(&picture(Size::new(32, 41), 3)).unwrap();
     objective.set_style(style);
     objective.set_content(&picture(size, 1)).unwrap();
+    objective.set_hold(hold);
     let x = picture(size, 2);
     let mut gradient = Pixels::zeros(size);
     objective.evaluate(&x, &mut gradient).unwrap();
@@ -99,4 +106,16 @@ fn of_everything_together() {
     let settings =
         ObjectiveSettings { style_layers: layers, content_weight: 0.1, ..ObjectiveSettings::default() };
     assert_is_slope(&network(Pooling::Average), settings, "two style layers, deeper content");
+}
+
+#[test]
+fn of_every_form_with_its_unit_for_smoothness_and_steadiness() {
+    let network = network(Pooling::Average);
+    for (form, content_weight) in [(LossForm::Gatys, 1e-3), (LossForm::Mean, 0.1)] {
+        let settings =
+            ObjectiveSettings { form, content_weight, tv_weight: 2.0, ..ObjectiveSettings::default() };
+        let size = Size::new(37, 34);
+        let hold = Hold::new(picture(size, 5), Mask::flat(size, 1.0), 9.0).unwrap();
+        assert_is_slope_held(&network, settings, Some(hold), &format!("{form}"));
+    }
 }

@@ -26,6 +26,7 @@ pub(super) fn objective(args: &ObjectiveArgs, model: Option<Model>) -> Result<Ob
         style_layers: args.style_layers.0.clone(),
         content_layer: args.content_layer,
         pooling: args.pooling,
+        ..ObjectiveSettings::default()
     };
     // A file of weights may turn out to be VGG-19, which has every layer there is.
     settings.check(model.unwrap_or(Model::Vgg19))?;

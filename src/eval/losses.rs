@@ -21,7 +21,7 @@ pub struct FrameLosses {
     pub objective: f64,
     /// Σ w_l L_l with Σ w_l = 1.
     pub style: f64,
-    /// The relative content loss.
+    /// The content loss.
     pub content: f64,
 }
 

@@ -4,7 +4,7 @@
 //! anyway, and nothing is allocated once a size has been seen.
 
 use super::objective::{missing, other_size};
-use super::{Gram, Losses, ObjectiveSettings, StyleTerm};
+use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{
@@ -28,7 +28,8 @@ pub(super) struct CpuObjective {
 
 struct ContentTarget {
     features: Blocked,
-    norm_squared: f64,
+    /// What the squared distance is divided by.
+    divisor: f64,
 }
 
 impl CpuObjective {
@@ -69,16 +70,18 @@ impl CpuObjective {
         layers.iter().map(describe).collect()
     }
 
-    /// See [`super::Objective::set_content`].
-    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer) -> Result<()> {
+    /// See [`super::Objective::set_content`]; returns the loss of a picture without any features.
+    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer, form: LossForm) -> Result<f64> {
         let network = self.network.clone();
         let mut plan = self.plan(picture.size(), layer)?;
         plan.forward(&network, picture.data(), layer)?;
         let features = plan.features(&network, layer).ok_or_else(|| missing(layer))?.clone();
-        let norm_squared = squared_norm(network.cpu(), &features).max(f64::MIN_POSITIVE);
-        self.content = Some(ContentTarget { features, norm_squared });
+        let norm_squared = squared_norm(network.cpu(), &features);
+        let count = features.channels() * features.size().pixels();
+        let divisor = form.content_divisor(norm_squared, count);
+        self.content = Some(ContentTarget { features, divisor });
         self.plan = Some(plan);
-        Ok(())
+        Ok(norm_squared / divisor)
     }
 
     /// See [`super::Objective::evaluate`]; total variation is added there.
@@ -129,8 +132,8 @@ impl CpuObjective {
                 if features.size() != content.features.size() {
                     return Err(other_size());
                 }
-                losses.content = squared_distance(cpu, features, &content.features)? / content.norm_squared;
-                let scale = 2.0 * settings.content_weight / content.norm_squared;
+                losses.content = squared_distance(cpu, features, &content.features)? / content.divisor;
+                let scale = 2.0 * settings.content_weight / content.divisor;
                 if !tapped {
                     tap.clear();
                 }

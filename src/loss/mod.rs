@@ -6,6 +6,7 @@
 //! with respect to the pixels, on the CPU's engine or on candle's tensors.
 
 mod cpu;
+mod form;
 mod gram;
 mod guide;
 mod objective;
@@ -16,6 +17,7 @@ mod temporal;
 mod tensor;
 mod tv;
 
+pub use form::LossForm;
 pub use gram::Gram;
 pub use guide::Guide;
 pub use objective::{Losses, Objective, StylePart, StyleTarget};

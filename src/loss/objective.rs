@@ -1,12 +1,17 @@
 //! The whole objective of one picture: `content_weight · L_content + style_weight · Σ w_l L_l +
-//! tv_weight · L_tv + temporal_weight · L_temporal`, its value term by term and its gradient with respect
-//! to the pixels.
+//! u · (tv_weight · L_tv + temporal_weight · L_temporal)`, its value term by term and its gradient with
+//! respect to the pixels.
+//!
+//! The unit `u` is 1 in the relative form. Other forms reach from millionths to thousands of millions, and
+//! a weight of total variation or steadiness would mean nothing there; so `u` is what content and style
+//! come to, weighted, in a picture without any features, over what they come to in the relative form with
+//! the default weights. It belongs to the targets and not to the picture, so it has no gradient.
 
 use super::cpu::CpuObjective;
 use super::temporal::{Hold, temporal};
 use super::tensor::TensorObjective;
 use super::tv::total_variation;
-use super::{Gram, Guide, ObjectiveSettings, StyleTerm};
+use super::{Gram, Guide, LossForm, ObjectiveSettings, StyleTerm};
 use crate::error::{Error, Result};
 use crate::pixels::Pixels;
 use crate::vgg::{Layer, Network, Stage};
@@ -25,8 +30,8 @@ pub struct Losses {
     pub tv: f64,
     /// `L_temporal`.
     pub temporal: f64,
-    /// `content_weight · L_content + style_weight · Σ w_l L_l + tv_weight · L_tv + temporal_weight ·
-    /// L_temporal`, `Σ w_l = 1`.
+    /// `content_weight · L_content + style_weight · Σ w_l L_l + u · (tv_weight · L_tv + temporal_weight ·
+    /// L_temporal)`, `Σ w_l = 1`; `u` is 1 in the relative form ([`Objective::unit`]).
     pub total: f64,
 }
 
@@ -67,6 +72,8 @@ impl StyleTarget {
 pub struct Objective {
     settings: ObjectiveSettings,
     style: Vec<StyleTerm>,
+    /// Content and style losses of a picture without any features, unweighted.
+    of_nothing: [f64; 2],
     hold: Option<Hold>,
     engine: Engine,
 }
@@ -88,7 +95,7 @@ impl Objective {
             Network::Cpu(network) => Engine::Cpu(Box::new(CpuObjective::new(network.clone()))),
             Network::Tensor(network) => Engine::Tensor(TensorObjective::new(network.clone())),
         };
-        Ok(Self { settings, style: Vec::new(), hold: None, engine })
+        Ok(Self { settings, style: Vec::new(), of_nothing: [0.0; 2], hold: None, engine })
     }
 
     /// The settings it was made with.
@@ -99,6 +106,19 @@ impl Objective {
     /// Changes how much the style counts.
     pub(crate) fn set_style_weight(&mut self, weight: f64) {
         self.settings.style_weight = weight;
+    }
+
+    /// What total variation and the temporal term are counted in, so that their weights mean the same in
+    /// every form of the losses: 1 in the relative one.
+    pub fn unit(&self) -> f64 {
+        let ObjectiveSettings { form, content_weight, style_weight, .. } = &self.settings;
+        let [content, style] = self.of_nothing;
+        let weighted = content_weight * content + style_weight * style;
+        if *form == LossForm::Relative || weighted <= 0.0 {
+            return 1.0;
+        }
+        let usual = ObjectiveSettings::default();
+        weighted / (usual.content_weight + usual.style_weight)
     }
 
     /// What `picture` is as a style.
@@ -129,13 +149,16 @@ impl Objective {
                 .find(|(l, _)| *l == layer)
                 .map_or(0.0, |(_, weight)| weight / sum)
         };
+        let form = self.settings.form;
         let terms = parts.into_iter().flat_map(|StylePart { target, guide, share }| {
             let guide = guide.map(Arc::new);
             target.0.into_iter().filter_map(move |(layer, gram)| {
-                StyleTerm::new(layer, weight(layer), gram).within(guide.clone(), share)
+                StyleTerm::new(layer, weight(layer), gram).in_form(form).within(guide.clone(), share)
             })
         });
         self.style = terms.collect();
+        let of_nothing = |term: &StyleTerm| term.weight() * term.share() * term.of_nothing();
+        self.of_nothing[1] = self.style.iter().map(of_nothing).sum();
     }
 
     /// Keeps the content of `picture` from now on.
@@ -143,10 +166,12 @@ impl Objective {
     /// # Errors
     /// A picture too small for the content layer.
     pub fn set_content(&mut self, picture: &Pixels) -> Result<()> {
-        match &mut self.engine {
-            Engine::Cpu(engine) => engine.set_content(picture, self.settings.content_layer),
-            Engine::Tensor(engine) => engine.set_content(picture, self.settings.content_layer),
-        }
+        let ObjectiveSettings { content_layer: layer, form, .. } = self.settings;
+        self.of_nothing[0] = match &mut self.engine {
+            Engine::Cpu(engine) => engine.set_content(picture, layer, form)?,
+            Engine::Tensor(engine) => engine.set_content(picture, layer, form)?,
+        };
+        Ok(())
     }
 
     /// Holds the picture to what was painted before, from now on; `None` lets it go.
@@ -179,15 +204,16 @@ impl Objective {
             Engine::Cpu(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
             Engine::Tensor(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
         };
+        let unit = self.unit();
         if self.settings.tv_weight > 0.0 {
-            losses.tv = total_variation(x, self.settings.tv_weight, gradient);
+            losses.tv = total_variation(x, unit * self.settings.tv_weight, gradient);
         }
         let mut held = 0.0;
         if let Some(hold) = &self.hold {
             if hold.size() != x.size() {
                 return Err(other_size());
             }
-            losses.temporal = temporal(x, hold, gradient);
+            losses.temporal = temporal(x, hold, unit * hold.weight(), gradient);
             held = hold.weight() * losses.temporal;
         }
         let mut style = 0.0;
@@ -198,8 +224,7 @@ impl Objective {
         add_up_layers(&mut losses.style);
         losses.total = self.settings.content_weight * losses.content
             + self.settings.style_weight * style
-            + self.settings.tv_weight * losses.tv
-            + held;
+            + unit * (self.settings.tv_weight * losses.tv + held);
         Ok(losses)
     }
 }

@@ -1,15 +1,18 @@
 //! What is minimised, with the defaults of the whole program.
 
-use super::StyleTerm;
+use super::{LossForm, StyleTerm};
 use crate::error::{Error, Result};
 use crate::vgg::{Layer, Model, Pooling};
 
 /// The objective: which layers, and how much each term weighs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObjectiveSettings {
-    /// Weight of the relative content loss. Default: 1.
+    /// Whose equations the style and content losses follow; what their weights mean depends on it.
+    /// Default: relative.
+    pub form: LossForm,
+    /// Weight of the content loss. Default: 1.
     pub content_weight: f64,
-    /// Weight of the relative style loss. Default: 3.
+    /// Weight of the style loss. Default: 3.
     pub style_weight: f64,
     /// Weight of the total variation. Default: 0.
     pub tv_weight: f64,
@@ -25,6 +28,7 @@ pub struct ObjectiveSettings {
 impl Default for ObjectiveSettings {
     fn default() -> Self {
         Self {
+            form: LossForm::Relative,
             content_weight: 1.0,
             style_weight: 3.0,
             tv_weight: 0.0,

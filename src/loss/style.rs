@@ -2,8 +2,9 @@
 //!
 //! `L_style = Σ_l w_l ‖G_l − A_l‖²_F / ‖A_l‖²_F` with `Σ w_l = 1`, after Gatys et al. (2016), eq. 3–5.
 //! Deviation: each layer is divided by its own target's size instead of by 4 C² (HW)², so that the
-//! weights mean the same at every layer, resolution and network.
+//! weights mean the same at every layer, resolution and network; [`LossForm`] has the others' divisors.
 
+use super::LossForm;
 use super::gram::Gram;
 use super::guide::Guide;
 use crate::vgg::Layer;
@@ -16,8 +17,8 @@ pub struct StyleTerm {
     layer: Layer,
     weight: f64,
     target: Gram,
-    /// ‖A‖², never 0.
-    norm_squared: f64,
+    /// What ‖G − A‖² is divided by, never 0: ‖A‖² unless another form is chosen.
+    divisor: f64,
     /// Where it holds, if not everywhere.
     guide: Option<Arc<Guide>>,
     /// Its part among the terms of the same layer.
@@ -27,8 +28,20 @@ pub struct StyleTerm {
 impl StyleTerm {
     /// `weight` is the layer's normalised weight `w_l`, `target` the style picture's Gram matrix.
     pub fn new(layer: Layer, weight: f64, target: Gram) -> Self {
-        let norm_squared = target.norm_squared().max(f64::MIN_POSITIVE);
-        Self { layer, weight, target, norm_squared, guide: None, share: 1.0 }
+        let divisor = LossForm::Relative.style_divisor(&target);
+        Self { layer, weight, target, divisor, guide: None, share: 1.0 }
+    }
+
+    /// The same term in another form.
+    #[must_use]
+    pub fn in_form(mut self, form: LossForm) -> Self {
+        self.divisor = form.style_divisor(&self.target);
+        self
+    }
+
+    /// The unweighted loss of a picture that has no features at all: 1 in the relative form.
+    pub(super) fn of_nothing(&self) -> f64 {
+        self.target.norm_squared() / self.divisor
     }
 
     /// The same as one of several of its layer: counted `share` times, and where there is a `guide`, within
@@ -69,9 +82,10 @@ impl StyleTerm {
         self.guide.as_ref()?.squares(self.layer)
     }
 
-    /// The unweighted loss `‖G − A‖² / ‖A‖²` of a picture's Gram matrix `gram`, `[C, C]`, and the
-    /// matrix `K`, `[C, C]`, for which the gradient of `style_weight · w · loss` with respect to the
-    /// features is `K F`: `K = style_weight · 4 w / (‖A‖² · H·W) · (G − A)`, where `pixels` is `H·W`.
+    /// The unweighted loss `‖G − A‖² / d` of a picture's Gram matrix `gram`, `[C, C]`, with the form's
+    /// divisor `d`, and the matrix `K`, `[C, C]`, for which the gradient of `style_weight · w · loss` with
+    /// respect to the features is `K F`: `K = style_weight · 4 w / (d · H·W) · (G − A)`, where `pixels` is
+    /// `H·W`.
     ///
     /// In a region `gram` is the guided one and the gradient `K F T²`, with `T²`, which adds up to 1, in the
     /// place of `1 / (H·W)`; `w` is multiplied by the term's share.
@@ -83,7 +97,7 @@ impl StyleTerm {
         coefficients: &mut [f32],
     ) -> f64 {
         let pixels = if self.guide.is_some() { 1 } else { pixels };
-        let scale = style_weight * 4.0 * self.weight * self.share / (self.norm_squared * pixels as f64);
+        let scale = style_weight * 4.0 * self.weight * self.share / (self.divisor * pixels as f64);
         /// A share of the work for one thread; sums are added share by share, in order.
         const SHARE: usize = 16 * 1024;
         let shares = gram.par_chunks(SHARE).zip(self.target.values().par_chunks(SHARE));
@@ -103,11 +117,11 @@ impl StyleTerm {
                 sums.iter().sum::<f64>()
             })
             .collect();
-        sums.iter().sum::<f64>() / self.norm_squared
+        sums.iter().sum::<f64>() / self.divisor
     }
 
     /// The unweighted loss alone.
     pub fn value(&self, gram: &Gram) -> f64 {
-        self.target.distance_squared(gram) / self.norm_squared
+        self.target.distance_squared(gram) / self.divisor
     }
 }

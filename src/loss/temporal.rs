@@ -37,11 +37,11 @@ impl Hold {
     }
 }
 
-/// The unweighted loss of `x`, which has the size of `hold`; adds its weighted gradient to `gradient`.
-pub(super) fn temporal(x: &Pixels, hold: &Hold, gradient: &mut Pixels) -> f64 {
+/// The unweighted loss of `x`, which has the size of `hold`; adds `weight` times its gradient to `gradient`.
+pub(super) fn temporal(x: &Pixels, hold: &Hold, weight: f64, gradient: &mut Pixels) -> f64 {
     let width = x.size().width;
     let count = x.data().len() as f64;
-    let scale = (2.0 * hold.weight / count) as f32;
+    let scale = (2.0 * weight / count) as f32;
     let certainty = hold.certainty.values();
     // Row by row, and the rows' sums in order: the result does not depend on the threads.
     let rows: Vec<f64> = gradient
@@ -76,7 +76,7 @@ mod tests {
         x.data_mut()[1] = 0.5;
         let hold = Hold::new(Pixels::zeros(size), Mask::new(size, vec![0.0, 0.5]).unwrap(), 12.0).unwrap();
         let mut gradient = Pixels::zeros(size);
-        assert!((temporal(&x, &hold, &mut gradient) - 0.5 * 0.25 / 6.0).abs() < 1e-12);
+        assert!((temporal(&x, &hold, 12.0, &mut gradient) - 0.5 * 0.25 / 6.0).abs() < 1e-12);
         // 12 · 2 · 0.5 · 0.5 / 6.
         assert_eq!(gradient.data(), [0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
     }
@@ -93,12 +93,12 @@ mod tests {
         let certainty = Mask::new(size, (0..15).map(|i| (i % 4) as f32 / 4.0).collect()).unwrap();
         let hold = Hold::new(target, certainty, 7.0).unwrap();
         let mut gradient = Pixels::zeros(size);
-        temporal(&x, &hold, &mut gradient);
+        temporal(&x, &hold, hold.weight(), &mut gradient);
         for i in 0..x.data().len() {
             let at = |by: f32| {
                 let mut x = x.clone();
                 x.data_mut()[i] += by;
-                hold.weight() * temporal(&x, &hold, &mut Pixels::zeros(size))
+                hold.weight() * temporal(&x, &hold, 0.0, &mut Pixels::zeros(size))
             };
             let slope = (at(0.125) - at(-0.125)) / 0.25;
             assert!((f64::from(gradient.data()[i]) - slope).abs() < 1e-5, "{i}");

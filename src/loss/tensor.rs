@@ -3,7 +3,7 @@
 //! The features stay on the device; only Gram matrices (small) and pixels travel. The plain reference
 //! for the CPU's engine, and the first way to run on a GPU.
 
-use super::{Gram, Losses, ObjectiveSettings, StyleTerm};
+use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::pixels::Pixels;
 use crate::vgg::{Activations, Layer, TensorNetwork};
@@ -18,7 +18,8 @@ pub(super) struct TensorObjective {
 
 struct ContentTarget {
     features: Tensor,
-    norm_squared: f64,
+    /// What the squared distance is divided by.
+    divisor: f64,
 }
 
 impl TensorObjective {
@@ -49,16 +50,18 @@ impl TensorObjective {
         activations.get(layer, self.network.model()).ok_or_else(|| super::objective::missing(layer))
     }
 
-    /// Takes the features of `picture` at `layer` as the content to keep.
+    /// Takes the features of `picture` at `layer` as the content to keep; returns the loss of a picture
+    /// without any features.
     ///
     /// # Errors
     /// As [`Self::grams`].
-    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer) -> Result<()> {
+    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer, form: LossForm) -> Result<f64> {
         let activations = self.network.forward(&self.upload(picture)?, layer)?;
         let features = self.features(&activations, layer)?.clone();
-        let norm_squared = scalar(&features.sqr()?.sum_all()?)?.max(f64::MIN_POSITIVE);
-        self.content = Some(ContentTarget { features, norm_squared });
-        Ok(())
+        let norm_squared = scalar(&features.sqr()?.sum_all()?)?;
+        let divisor = form.content_divisor(norm_squared, features.elem_count());
+        self.content = Some(ContentTarget { features, divisor });
+        Ok(norm_squared / divisor)
     }
 
     /// Every term for the picture `x` and the gradient of the weighted sum with respect to it
@@ -107,8 +110,8 @@ impl TensorObjective {
                     return Err(super::objective::other_size());
                 }
                 let difference = features.sub(&content.features)?;
-                losses.content = scalar(&difference.sqr()?.sum_all()?)? / content.norm_squared;
-                let pull = (difference * (2.0 * settings.content_weight / content.norm_squared))?;
+                losses.content = scalar(&difference.sqr()?.sum_all()?)? / content.divisor;
+                let pull = (difference * (2.0 * settings.content_weight / content.divisor))?;
                 tap = Some(match tap {
                     Some(tap) => tap.add(&pull)?,
                     None => pull,
