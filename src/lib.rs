@@ -25,6 +25,7 @@ pub mod numbered;
 pub mod optim;
 pub mod pipeline;
 pub mod pixels;
+pub mod provenance;
 pub mod resize;
 pub mod sink;
 pub mod slot;

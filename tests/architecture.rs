@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// Every room and its floor. A new room takes its place here, and in docs/ARCHITECTURE.md.
 const FLOORS: &[(u8, &[&str])] = &[
-    (0, &["error", "files", "frame", "names", "numbered", "pixels", "slot", "time", "yuv"]),
+    (0, &["error", "files", "frame", "names", "numbered", "pixels", "provenance", "slot", "time", "yuv"]),
     (1, &["device", "ffmpeg", "kernels", "optim", "resize", "text", "v4l2"]),
     (2, &["flow", "sink", "source"]),
     (3, &["vgg"]),
@@ -46,6 +46,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("ab_glyph", &["text"]),
     ("nokhwa", &["source/webcam"]),
     ("v4l", &["v4l2"]),
+    ("toml", &["cli/recipes"]),
+    ("png", &["source/still", "sink/still"]),
     ("candle_core", &["device", "error", "loss", "vgg"]),
     ("image", &["source", "sink", "numbered"]),
 ];

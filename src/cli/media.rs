@@ -199,6 +199,7 @@ mod video {
             existing: if args.overwrite { Existing::Replace } else { Existing::Refuse },
             threads: None,
             companion,
+            provenance: None,
         };
         let info = film.source.info();
         let (even, rate, base) = (info.size.even(), info.frame_rate, info.time_base);

@@ -19,6 +19,7 @@ mod mux_rgb420;
 pub mod mux_scale;
 pub mod mux_subtitle;
 pub mod packet;
+pub mod tags;
 
 use crate::time::{FrameRate, TimeBase};
 use ffmpeg_next as ff;

@@ -25,7 +25,7 @@ use self::destination::{Destination, write_error};
 use self::encoder::{Encoder, Manner, Wish};
 use super::{Ending, Finished, FrameSink};
 use crate::error::{Error, Result};
-use crate::ffmpeg::{self, mux, mux::Container, packet};
+use crate::ffmpeg::{self, mux, mux::Container, packet, tags};
 use crate::frame::Size;
 use crate::source::TimedFrame;
 use crate::time::{FrameRate, TimeBase, Timestamp};
@@ -109,6 +109,7 @@ impl VideoSink {
             .as_ref()
             .map(|companion| CompanionReader::open(companion, container, &mut out, &mut notes))
             .transpose()?;
+        tags::write_provenance(&mut out, container, options.provenance.as_ref());
         if container.is_matroska() {
             // Sound that begins before zero is announced as codec delay, or as it is. Others that cannot
             // go below zero (FLV, NUT) move all streams later by the pictures' reordering.

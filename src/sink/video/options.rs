@@ -3,6 +3,7 @@
 
 pub use crate::sink::place::Existing;
 
+use crate::provenance::Provenance;
 use crate::time::Timestamp;
 use std::path::PathBuf;
 
@@ -49,4 +50,6 @@ pub struct VideoSinkOptions {
     pub threads: Option<usize>,
     /// The film that lends the rest.
     pub companion: Option<Companion>,
+    /// What the film says of how it was made, where its container has a place for it.
+    pub provenance: Option<Provenance>,
 }

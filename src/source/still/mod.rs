@@ -6,8 +6,11 @@
 //! white. FFmpeg is not needed for any of it.
 
 mod jpeg;
+mod provenance;
 mod raster;
 mod tiff;
+
+pub use provenance::{is_picture, read_provenance};
 
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};

@@ -4,21 +4,19 @@
 //! and renamed. A sequence fills a hidden folder beside, and its pictures move to their names
 //! together when it is finished.
 
-use super::place::{Existing, Place, cannot_write, flushed, folder_of, is_same_file};
+mod encode;
+
+use self::encode::encode;
+use super::place::{Existing, Place, cannot_write, folder_of, is_same_file};
 use super::{Ending, Finished, FrameSink};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
 use crate::numbered::NumberedPath;
+use crate::provenance::Provenance;
 use crate::source::TimedFrame;
-use image::codecs::{jpeg::JpegEncoder, png::PngEncoder, tiff::TiffEncoder, webp::WebPEncoder};
-use image::{ExtendedColorType, ImageEncoder, ImageError};
 use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-/// The quality of a written JPEG: chosen high, since painted strokes are all edges.
-const JPEG_QUALITY: u8 = 95;
 
 /// The number of the first picture of a sequence, as FFmpeg has it.
 const FIRST_NUMBER: u64 = 1;
@@ -93,32 +91,28 @@ pub fn write_picture<P: AsRef<Path>>(
     existing: Existing,
     inputs: &[P],
 ) -> Result<()> {
+    write_picture_made(path, frame, existing, inputs, None)
+}
+
+/// As [`write_picture`]; the file also says how it was made. In a JPEG there is room for 65,000 bytes; what is
+/// longer is left out.
+///
+/// # Errors
+///
+/// As [`write_picture`].
+pub fn write_picture_made<P: AsRef<Path>>(
+    path: &Path,
+    frame: &Frame,
+    existing: Existing,
+    inputs: &[P],
+    provenance: Option<&Provenance>,
+) -> Result<()> {
     let kind = PictureKind::of(path)?;
     kind.check(frame.size(), path)?;
     let place = Place::new(path, existing, inputs)?;
     let (file, beside) = place.beside()?.into_parts();
-    encode(file, path, kind, frame)?;
+    encode(file, path, kind, frame, provenance)?;
     place.complete(beside)
-}
-
-/// Writes the picture's bytes; `path` is for messages.
-fn encode(file: File, path: &Path, kind: PictureKind, frame: &Frame) -> Result<()> {
-    let mut out = BufWriter::new(file);
-    let (width, height) = (frame.size().width as u32, frame.size().height as u32);
-    let (data, color) = (frame.data(), ExtendedColorType::Rgb8);
-    let written = match kind {
-        PictureKind::Png => PngEncoder::new(&mut out).write_image(data, width, height, color),
-        PictureKind::Jpeg => {
-            JpegEncoder::new_with_quality(&mut out, JPEG_QUALITY).write_image(data, width, height, color)
-        }
-        PictureKind::WebP => WebPEncoder::new_lossless(&mut out).write_image(data, width, height, color),
-        PictureKind::Tiff => TiffEncoder::new(&mut out).write_image(data, width, height, color),
-    };
-    written.map_err(|error| match error {
-        ImageError::IoError(error) => cannot_write(path, &error),
-        other => Error::output(format!("cannot write {}: {other}", path.display())),
-    })?;
-    flushed(out, path)
 }
 
 /// A sink that writes every frame as a numbered picture, from 1: `frames/%05d.png`.
@@ -127,6 +121,7 @@ pub struct PictureSink {
     pattern: NumberedPath,
     kind: PictureKind,
     existing: Existing,
+    provenance: Option<Provenance>,
     /// Holds the pictures until they are finished. Taken by `finish`.
     beside: TempDir,
     /// Made by this sink, and to be removed if nothing comes of it.
@@ -183,7 +178,14 @@ impl PictureSink {
             .suffix(".part")
             .tempdir_in(folder)
             .map_err(|error| cannot_write(&pattern.path(FIRST_NUMBER), &error))?;
-        Ok(Self { pattern, kind, existing, beside, made_folder, frames: 0 })
+        Ok(Self { pattern, kind, existing, provenance: None, beside, made_folder, frames: 0 })
+    }
+
+    /// Has each picture say how it was made.
+    #[must_use]
+    pub fn made(mut self, provenance: Option<Provenance>) -> Self {
+        self.provenance = provenance;
+        self
     }
 }
 
@@ -213,7 +215,7 @@ impl FrameSink for PictureSink {
         self.kind.check(frame.frame.size(), &shown)?;
         let file = File::create_new(self.beside.path().join(self.pattern.name(number)))
             .map_err(|error| cannot_write(&shown, &error))?;
-        encode(file, &shown, self.kind, &frame.frame)?;
+        encode(file, &shown, self.kind, &frame.frame, self.provenance.as_ref())?;
         self.frames += 1;
         Ok(())
     }
