@@ -6,6 +6,7 @@ use super::forecast::clock;
 use super::masks::{self, Time, Under};
 use super::media::Part;
 use super::painter::{self, Place};
+use super::record::Record;
 use super::report::{self, FrameDone, Object, Reporter, Start, Summary};
 use super::screen::Screen;
 use super::styles::StyleSet;
@@ -21,7 +22,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
-pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
+pub(super) fn run(args: &ImageArgs, record: &Record, screen: &Screen) -> Result<Exit> {
     let begun = Instant::now();
     if settings::is_stdout(&args.output) {
         return Err(Error::usage("a picture cannot be written to a pipe")
@@ -112,7 +113,8 @@ pub(super) fn run(args: &ImageArgs, screen: &Screen) -> Result<Exit> {
     }));
 
     let encoding = Instant::now();
-    media::write_picture(&args.output, &frame, args.overwrite, &inputs)?;
+    let made = if args.no_metadata { None } else { record.provenance(studio.as_ref()) };
+    media::write_picture_made(&args.output, &frame, args.overwrite, &inputs, made.as_ref())?;
     let stopped = stop.wish() != Wish::Continue;
     let ending = if stopped { Ending::Interrupted } else { Ending::Complete };
     reporter.tell(&Object::Summary(Summary {

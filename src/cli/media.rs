@@ -4,9 +4,11 @@
 use super::args::OutputArgs;
 use super::settings::is_stdout;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::frame::Frame;
 use crate::numbered::NumberedPath;
 use crate::pipeline::{Scaled, Trimmed};
+use crate::provenance::Provenance;
 use crate::sink::FrameSink;
 use crate::sink::place::{Existing, Place};
 use crate::sink::still::{self, PictureKind, PictureSink};
@@ -16,6 +18,7 @@ use crate::time::Timestamp;
 use std::path::{Path, PathBuf};
 
 pub(super) use crate::source::still::read_picture;
+use crate::source::still::{is_picture, read_provenance};
 
 /// Which part of a film is painted, and its longest side.
 #[derive(Debug, Clone, Copy, Default)]
@@ -80,11 +83,16 @@ fn enlarged(source: Box<dyn FrameSource>, part: Part) -> Box<dyn FrameSource> {
 pub(super) type Ends = (Box<dyn FrameSource>, Box<dyn FrameSink>);
 
 /// Opens what is painted to: a film, numbered pictures, or standard output. The source is scaled by
-/// a pixel where the output needs even sides.
-pub(super) fn open_output(args: &OutputArgs, part: Part, film: Film) -> Result<Ends> {
+/// a pixel where the output needs even sides. What is written says how it was `made`.
+pub(super) fn open_output(
+    args: &OutputArgs,
+    part: Part,
+    film: Film,
+    made: Option<Provenance>,
+) -> Result<Ends> {
     let path = &args.output;
     if is_stdout(path) || !NumberedPath::is_pattern(path) {
-        return video::create(args, part, film);
+        return video::create(args, part, film, made);
     }
     let options = [
         ("--codec", args.codec.is_some()),
@@ -97,7 +105,7 @@ pub(super) fn open_output(args: &OutputArgs, part: Part, film: Film) -> Result<E
         return Err(Error::usage(format!("{option} is about films, but {} are pictures", path.display()))
             .hint(format!("leave {option} away, or write a film (-o painted.mp4)")));
     }
-    let sink = PictureSink::create(path, existing(args.overwrite), &film.files)?;
+    let sink = PictureSink::create(path, existing(args.overwrite), &film.files)?.made(made);
     Ok((film.source, Box::new(sink)))
 }
 
@@ -114,6 +122,23 @@ pub(super) fn check_picture_output(path: &Path, overwrite: bool, inputs: &[&Path
 /// Writes one still picture.
 pub(super) fn write_picture(path: &Path, frame: &Frame, overwrite: bool, inputs: &[&Path]) -> Result<()> {
     still::write_picture(path, frame, existing(overwrite), inputs)
+}
+
+/// As [`write_picture`]; the file also says how it was `made`.
+pub(super) fn write_picture_made(
+    path: &Path,
+    frame: &Frame,
+    overwrite: bool,
+    inputs: &[&Path],
+    made: Option<&Provenance>,
+) -> Result<()> {
+    still::write_picture_made(path, frame, existing(overwrite), inputs, made)
+}
+
+/// What a picture or a film says of how it was painted; `None` if it says nothing.
+pub(super) fn provenance(path: &Path) -> Result<Option<Provenance>> {
+    files::check_readable(path)?;
+    if is_picture(path) { read_provenance(path) } else { video::provenance(path) }
 }
 
 /// The frame of a film that is on the screen at `at`, and what there is to say of it.
@@ -157,8 +182,10 @@ mod video {
     use crate::cli::args::OutputArgs;
     use crate::cli::settings::is_stdout;
     use crate::error::Result;
+    use crate::ffmpeg::tags;
     use crate::frame::Frame;
     use crate::pipeline::Scaled;
+    use crate::provenance::Provenance;
     use crate::sink::video::{Companion, Existing, Output, VideoSink, VideoSinkOptions};
     use crate::source::FrameSource;
     use crate::source::video::{VideoOptions, VideoSource};
@@ -183,7 +210,12 @@ mod video {
         Ok(Film { source, origin, begins, files: vec![path.to_owned()], is_video: true })
     }
 
-    pub(super) fn create(args: &OutputArgs, part: Part, film: Film) -> Result<Ends> {
+    pub(super) fn create(
+        args: &OutputArgs,
+        part: Part,
+        film: Film,
+        made: Option<Provenance>,
+    ) -> Result<Ends> {
         let output = if is_stdout(&args.output) { Output::Stdout } else { Output::File(args.output.clone()) };
         let companion = film.files.first().filter(|_| film.is_video).map(|path| Companion {
             path: path.clone(),
@@ -199,7 +231,7 @@ mod video {
             existing: if args.overwrite { Existing::Replace } else { Existing::Refuse },
             threads: None,
             companion,
-            provenance: None,
+            provenance: made,
         };
         let info = film.source.info();
         let (even, rate, base) = (info.size.even(), info.frame_rate, info.time_base);
@@ -210,6 +242,10 @@ mod video {
     pub(super) fn frame_at(path: &Path, at: Timestamp) -> Result<(Frame, Vec<String>)> {
         let (timed, notes) = VideoSource::frame_at(path, at.seconds(), None)?;
         Ok((timed.frame, notes))
+    }
+
+    pub(super) fn provenance(path: &Path) -> Result<Option<Provenance>> {
+        tags::read_provenance(path)
     }
 
     pub(super) fn is_film(path: &Path) -> bool {
@@ -224,6 +260,7 @@ mod video {
     use crate::cli::args::OutputArgs;
     use crate::error::{Error, Result};
     use crate::frame::Frame;
+    use crate::provenance::Provenance;
     use crate::time::Timestamp;
     use std::path::Path;
 
@@ -236,11 +273,15 @@ mod video {
         left_out("read", path)
     }
 
-    pub(super) fn create(args: &OutputArgs, _: Part, _: Film) -> Result<Ends> {
+    pub(super) fn create(args: &OutputArgs, _: Part, _: Film, _: Option<Provenance>) -> Result<Ends> {
         left_out("write", &args.output)
     }
 
     pub(super) fn frame_at(path: &Path, _: Timestamp) -> Result<(Frame, Vec<String>)> {
+        left_out("read", path)
+    }
+
+    pub(super) fn provenance(path: &Path) -> Result<Option<Provenance>> {
         left_out("read", path)
     }
 

@@ -7,7 +7,7 @@ use crate::device::{Device, DeviceChoice};
 use crate::error::Result;
 use crate::models::WeightFile;
 use crate::stylize::{Blend, Look, PaintSettings, Painter, Part};
-use crate::vgg::{CpuSettings, Network, Pooling, Weights};
+use crate::vgg::{CpuSettings, Model, Network, Pooling, Weights};
 
 /// Where and with how many threads the network runs.
 #[derive(Debug, Clone, Copy)]
@@ -17,9 +17,14 @@ pub(super) struct Place {
     pub(super) threads: Option<usize>,
 }
 
+/// The file of the weights that were asked for.
+pub(super) fn weight_file(args: &ModelArgs) -> Result<WeightFile> {
+    WeightFile::load(args.model, args.weights.as_deref())
+}
+
 /// The weights that were asked for.
 pub(super) fn weights(args: &ModelArgs) -> Result<Weights> {
-    WeightFile::load(args.model, args.weights.as_deref())?.parse()
+    weight_file(args)?.parse()
 }
 
 /// The network on its device.
@@ -51,6 +56,11 @@ pub(super) struct Studio {
     pub(super) painter: Painter,
     pub(super) device: String,
     pub(super) threads: usize,
+    pub(super) model: Model,
+    /// The SHA-256 of the network's weights.
+    pub(super) weights: String,
+    /// The longest side that is painted.
+    pub(super) paint_size: usize,
 }
 
 /// Sets up a painter that can paint in any of `looks`.
@@ -60,8 +70,11 @@ pub(super) fn studio(
     place: Place,
     looks: Vec<Look>,
 ) -> Result<Studio> {
-    let (network, device) = network(&weights(model)?, paint.objective.pooling, place)?;
-    paint.paint_size = Some(settings::paint_size(paint.paint_size, &device));
-    let threads = network.threads();
-    Ok(Studio { painter: Painter::with_looks(network, paint, looks)?, device: device.to_string(), threads })
+    let file = weight_file(model)?;
+    let (network, device) = network(&file.parse()?, paint.objective.pooling, place)?;
+    let paint_size = settings::paint_size(paint.paint_size, &device);
+    paint.paint_size = Some(paint_size);
+    let (threads, model) = (network.threads(), network.model());
+    let painter = Painter::with_looks(network, paint, looks)?;
+    Ok(Studio { painter, device: device.to_string(), threads, model, weights: file.sha256(), paint_size })
 }

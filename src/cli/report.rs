@@ -28,6 +28,8 @@ pub(super) enum Object {
     Bench(Measurement),
     Doctor(super::doctor::Diagnosis),
     Model(ModelReport),
+    Recipe(RecipeReport),
+    Again(AgainReport),
     #[cfg(feature = "webcam")]
     Camera(CameraReport),
 }
@@ -168,6 +170,26 @@ pub(super) struct ModelReport {
     pub(super) model: String,
     /// `built in`, the path of a file, or `null`.
     pub(super) weights: Option<String>,
+}
+
+/// A recipe inside the program.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct RecipeReport {
+    pub(super) name: String,
+    /// What it is for, in a line.
+    pub(super) about: String,
+    /// The TOML.
+    pub(super) text: String,
+}
+
+/// How a picture or a film was painted.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct AgainReport {
+    pub(super) file: PathBuf,
+    /// The command line that paints it, word by word, without what are the defaults.
+    pub(super) arguments: Vec<String>,
+    /// What stands in the file.
+    pub(super) record: super::record::Record,
 }
 
 /// A camera and what it can send.

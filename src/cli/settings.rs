@@ -20,13 +20,13 @@ pub(super) fn comfortable_cpu() -> usize {
 /// The objective, checked against the network that was named.
 pub(super) fn objective(args: &ObjectiveArgs, model: Option<Model>) -> Result<ObjectiveSettings> {
     let settings = ObjectiveSettings {
+        form: args.loss_form,
         content_weight: args.content_weight,
         style_weight: args.style_weight,
         tv_weight: args.tv,
         style_layers: args.style_layers.0.clone(),
         content_layer: args.content_layer,
         pooling: args.pooling,
-        ..ObjectiveSettings::default()
     };
     // A file of weights may turn out to be VGG-19, which has every layer there is.
     settings.check(model.unwrap_or(Model::Vgg19))?;

@@ -7,6 +7,7 @@ use super::masks::{self, Time, Under};
 use super::media::Part;
 use super::painter::{self, Place, Studio};
 use super::progress::{Job, Progress};
+use super::record::Record;
 use super::report::{Object, Reporter, Start, Summary};
 use super::screen::Screen;
 use super::styles::StyleSet;
@@ -20,7 +21,7 @@ use crate::stylize::{PaintReport, PaintSettings, Painted};
 use std::ops::ControlFlow;
 use std::path::Path;
 
-pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
+pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<Exit> {
     // What was typed.
     let output = &args.output.output;
     settings::keep_stdout(output, args.json.json)?;
@@ -42,24 +43,23 @@ pub(super) fn run(args: &VideoArgs, screen: &Screen) -> Result<Exit> {
     let inputs = set.pictures().chain(mask_files.iter().copied()).chain([args.input.as_path()]);
     settings::keep_inputs(output, inputs)?;
 
-    // What is read, and where it goes.
+    // What is read, who paints, and where it goes.
     let part = Part { start: args.start, duration: args.duration, size: args.paint.size };
     let mut film = media::open_film(&args.input, part)?;
     mask_files.iter().for_each(|path| film.protect(path));
     let origin = film.origin;
     let look = painter::read_styles(&set)?;
-    let (source, sink) = media::open_output(&args.output, part, film)?;
-    let info = source.info().clone();
-    let time = Time::Runs { rate: info.frame_rate, start: args.start };
-    let tracks = masks::open(&args.paint.mask, sets, Under { size: info.size, time })?;
-    let (source, laid) = Masked::over(source, tracks, origin);
-
-    // Who paints.
     let place = Place { device: args.paint.device.device, threads: args.paint.threads };
     let mut studio = match passes_through {
         true => None,
         false => Some(painter::studio(paint, &args.paint.model, place, vec![look])?),
     };
+    let made = if args.output.no_metadata { None } else { record.provenance(studio.as_ref()) };
+    let (source, sink) = media::open_output(&args.output, part, film, made)?;
+    let info = source.info().clone();
+    let time = Time::Runs { rate: info.frame_rate, start: args.start };
+    let tracks = masks::open(&args.paint.mask, sets, Under { size: info.size, time })?;
+    let (source, laid) = Masked::over(source, tracks, origin);
     let painted = studio.as_ref().map_or(info.size, |studio| studio.painter.paint_size(info.size));
 
     // The run.

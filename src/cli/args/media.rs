@@ -65,6 +65,9 @@ pub(crate) struct OutputArgs {
     /// The container [default: by the output's name].
     #[arg(long, value_name = "NAME")]
     pub(crate) format: Option<String>,
+    /// Do not write into the file how it was painted.
+    #[arg(long)]
+    pub(crate) no_metadata: bool,
 }
 
 /// `stylecast image IN --style … -o OUT`.
@@ -79,6 +82,9 @@ pub(crate) struct ImageArgs {
     /// Overwrite the output if it exists.
     #[arg(short = 'y', long, help_heading = "Output")]
     pub(crate) overwrite: bool,
+    /// Do not write into the file how it was painted.
+    #[arg(long, help_heading = "Output")]
+    pub(crate) no_metadata: bool,
     /// Take the frame of a film that is shown at this time (seconds or [HH:]MM:SS[.m]).
     #[arg(long, value_name = "TIME", value_parser = values::moment, allow_hyphen_values = true, help_heading = "Input")]
     pub(crate) at: Option<Timestamp>,

@@ -6,12 +6,14 @@ mod live;
 mod masks;
 mod media;
 mod paint;
+mod recipes;
 
 pub(super) use eval::{EvalArgs, GateArgs};
 pub(super) use live::{LiveArgs, LiveOutputArgs};
 pub(super) use masks::MaskArgs;
 pub(super) use media::{BenchArgs, ImageArgs, LossArgs, OutputArgs, VideoArgs};
 pub(super) use paint::{DeviceArgs, ModelArgs, ObjectiveArgs, PaintArgs};
+pub(super) use recipes::{AgainArgs, RecipesArgs, RecipesCommand};
 
 use crate::vgg::Model;
 use clap::{Args, Parser, Subcommand};
@@ -40,6 +42,10 @@ pub(super) enum Command {
     Live(Box<LiveArgs>),
     /// Paint one picture, or one frame of a film.
     Image(Box<ImageArgs>),
+    /// Say how a picture or a film was painted, or paint it again.
+    Again(AgainArgs),
+    /// List the recipes: named sets of painting options.
+    Recipes(RecipesArgs),
     /// Print every term of the objective for three pictures.
     Loss(Box<LossArgs>),
     /// Judge a painted film: losses, flicker and drift, with gates for scripts.

@@ -3,7 +3,7 @@
 use super::MaskArgs;
 use crate::cli::values::{self, StyleLayers};
 use crate::device::DeviceChoice;
-use crate::loss::ObjectiveSettings;
+use crate::loss::{LossForm, ObjectiveSettings};
 use crate::stylize::{OptimizerKind, PaintSettings, Start};
 use crate::vgg::{Layer, Model, Pooling};
 use clap::Args;
@@ -21,6 +21,15 @@ fn paint() -> PaintSettings {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Objective")]
 pub(crate) struct ObjectiveArgs {
+    /// A named set of these and of painting options, or a TOML file of your own (see 'stylecast recipes').
+    /// What is typed beside it wins.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) recipe: Option<PathBuf>,
+    /// The form of the losses: relative (each divided by its target, so that weights mean the same
+    /// everywhere), gatys (the equations of Gatys et al. 2016) or mean (means of squares, as fast.ai has
+    /// them).
+    #[arg(long, value_name = "FORM", default_value_t = objective().form, value_parser = values::parsed::<LossForm>)]
+    pub(crate) loss_form: LossForm,
     /// How much the content counts.
     #[arg(long, value_name = "W", default_value_t = objective().content_weight, value_parser = values::weight, allow_hyphen_values = true)]
     pub(crate) content_weight: f64,

@@ -34,14 +34,11 @@ use super::report::{Object, Reporter, Start};
 use super::screen::Screen;
 use super::styles::{self, StyleSet};
 use super::{interrupt, settings};
-use crate::device::{Device, DeviceChoice};
 use crate::error::{Error, Result};
-use crate::loss::ObjectiveSettings;
 use crate::pipeline::{StopToken, run_latest};
 use crate::sink::Ending;
 use crate::stylize::{LivePainter, PaintSettings};
 use crate::time::FrameRate;
-use crate::vgg::Layer;
 use artist::Artist;
 use desk::Desk;
 use outlets::Outlets;
@@ -54,34 +51,12 @@ use view::View;
 /// As many iterations as there is time for.
 const ENDLESS: usize = 1000;
 
-/// On a CPU, the deepest layer that is painted towards unless told otherwise.
-const DEEPEST_ON_A_CPU: Layer = Layer::CONV4_1;
-
-/// And how much the style counts.
-const STYLE_WEIGHT_ON_A_CPU: f64 = 10.0;
-
-/// An objective for the few iterations that a CPU has time for, where the defaults were left as they are.
-/// In a picture of a hundred pixels the layers beyond conv4_1 see little that the others do not, and take
-/// half the time; and a style that counts for more is seen after fewer iterations. Chosen by eye
-/// (docs/PERFORMANCE.md, "Live").
-fn lighten(objective: &mut ObjectiveSettings, device: DeviceChoice) -> Result<()> {
-    let usual = ObjectiveSettings::default();
-    if *objective == usual && matches!(Device::open(device)?, Device::Cpu) {
-        objective.style_layers.retain(|(layer, _)| *layer <= DEEPEST_ON_A_CPU);
-        objective.content_layer = DEEPEST_ON_A_CPU;
-        objective.style_weight = STYLE_WEIGHT_ON_A_CPU;
-    }
-    Ok(())
-}
-
 pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     let began = Instant::now();
     // What was typed.
     let passes_through = args.iterations == Some(0);
     let most = args.iterations.unwrap_or(ENDLESS);
-    let mut paint =
-        PaintSettings { steadiness: args.steadiness, ..settings::paint(&args.paint, most, most)? };
-    lighten(&mut paint.objective, args.paint.device.device)?;
+    let paint = PaintSettings { steadiness: args.steadiness, ..settings::paint(&args.paint, most, most)? };
     let sets = styles::painters(&args.paint.style)?;
     if sets.is_empty() && !passes_through {
         return Err(Error::usage("no style is given")
