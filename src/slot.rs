@@ -65,6 +65,11 @@ impl<T> Giver<T> {
         true
     }
 
+    /// Whether anybody is left to take it.
+    pub fn has_taker(&self) -> bool {
+        self.0.lock().taker
+    }
+
     /// How many things were replaced before anybody took them.
     pub fn replaced(&self) -> u64 {
         self.0.lock().replaced
@@ -150,8 +155,9 @@ mod tests {
     #[test]
     fn who_gives_learns_that_nobody_takes() {
         let (giver, taker) = slot();
+        assert!(giver.has_taker());
         drop(taker);
-        assert!(!giver.put(1));
+        assert!(!giver.put(1) && !giver.has_taker());
     }
 
     #[test]

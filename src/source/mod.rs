@@ -4,6 +4,7 @@
 //! time, and knows nothing of who takes them. Whatever is unusual about its input (an odd size, a
 //! truncated tail) it says in words through [`FrameSource::take_notes`].
 
+pub mod arriving;
 pub mod live;
 pub mod paced;
 pub mod pattern;

@@ -1,17 +1,11 @@
-//! Sources that wait for their reader, made to go on by themselves.
-//!
-//! [`Paced`] shows a film at its own speed, as a camera would: what is not taken in time is gone.
-//! [`Arriving`] is for what has a pace of its own (a network stream, a screen being grabbed) and may stop
-//! sending at any moment: it is read on a thread of its own, so that nobody waits for it without end.
+//! A film, which waits for its reader, made to go on by itself: it is shown at its own speed, as a camera would
+//! show it, and what is not taken in time is gone.
 
 use super::live::{Arrival, Captured, LiveSource};
 use super::{FrameSource, SourceInfo, TimedFrame};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::frame::FrameIndex;
-use crate::resize::resize_frame;
-use crate::slot::{Giver, Taken, Taker, slot};
 use crate::time::{FrameRate, Timestamp};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,6 +26,10 @@ const LATE: Duration = Duration::from_millis(100);
 
 /// A film that has skipped for this long without catching up is decoded too slowly for its speed.
 const HOPELESS: Duration = Duration::from_millis(500);
+
+/// In seconds: a longer pause is left out. Slide shows and films of a screen have long ones; films that are damaged
+/// or were cut leap by hours or years.
+const LONGEST_PAUSE: f64 = 30.0;
 
 /// A film that goes on at its own speed.
 pub struct Paced {
@@ -55,6 +53,7 @@ pub struct Paced {
     /// Since when frames are skipped.
     skipping: Option<Instant>,
     index: u64,
+    notes: Vec<String>,
     over: bool,
 }
 
@@ -83,6 +82,7 @@ impl Paced {
             waiting: None,
             skipping: None,
             index: 0,
+            notes: Vec::new(),
             over: false,
         })
     }
@@ -105,14 +105,7 @@ impl Paced {
                 continue;
             };
             empty_rounds = 0;
-            let shown = timed.timestamp.seconds();
-            let at = self.rounds + shown - *self.first.get_or_insert(shown);
-            let base = timed.timestamp.base;
-            self.end = at
-                + match timed.duration_ticks {
-                    Some(ticks) => Timestamp::new(ticks, base).seconds(),
-                    None => 1.0 / self.source.info().frame_rate.fps(),
-                };
+            let at = self.place(&timed);
             // A hair's breadth less, because times are rounded.
             if at + 1e-3 >= self.next && !self.is_late(at) {
                 if self.spacing > 0.0 {
@@ -125,7 +118,30 @@ impl Paced {
     }
 }
 
-/// No film lasts thirty years; times beyond it are a damaged file's, and would overflow.
+impl Paced {
+    /// When a frame is due in this round, in seconds since the beginning, and where it ends.
+    fn place(&mut self, timed: &TimedFrame) -> f64 {
+        let shown = timed.timestamp.seconds();
+        let first = *self.first.get_or_insert(shown);
+        let mut at = self.rounds + shown - first;
+        let leap = at - self.end;
+        if leap > LONGEST_PAUSE {
+            self.notes.push(format!(
+                "The film's times leap by {leap:.0} seconds after {:.0}: so long a pause is left out",
+                self.end - self.rounds
+            ));
+            self.first = Some(first + leap);
+            at = self.end;
+        }
+        let told = timed.duration_ticks.map(|ticks| Timestamp::new(ticks, timed.timestamp.base).seconds());
+        // Some films count the pause as a part of the frame before it.
+        let told = told.filter(|seconds| *seconds <= LONGEST_PAUSE);
+        self.end = at + told.unwrap_or_else(|| 1.0 / self.source.info().frame_rate.fps());
+        at
+    }
+}
+
+/// No film is shown for thirty years; clocks overflow beyond.
 const FARTHEST_SECONDS: f64 = 1e9;
 
 fn after(began: Instant, seconds: f64) -> Instant {
@@ -181,108 +197,9 @@ impl LiveSource for Paced {
     }
 
     fn take_notes(&mut self) -> Vec<String> {
-        self.source.take_notes()
-    }
-}
-
-/// A source that sends when it likes, read on a thread of its own.
-pub struct Arriving {
-    info: SourceInfo,
-    frames: Taker<Result<(TimedFrame, Instant)>>,
-    notes: Arc<Mutex<Vec<String>>>,
-    began: Option<Instant>,
-    /// The time of the last frame, in ticks of the clock.
-    last: i64,
-    index: u64,
-    over: bool,
-}
-
-impl Arriving {
-    /// Reads `source` from now on, at most at `rate` frames a second.
-    ///
-    /// # Errors
-    /// A thread that cannot be started.
-    pub fn new(source: Box<dyn FrameSource>, rate: Option<f64>) -> Result<Self> {
-        let info = SourceInfo { time_base: super::live::CLOCK, frames: None, ..source.info().clone() };
-        let (giver, frames) = slot();
-        let notes = Arc::new(Mutex::new(Vec::new()));
-        let told = notes.clone();
-        let spacing = rate
-            .filter(|rate| *rate > 0.0)
-            .map_or(Duration::ZERO, |rate| Duration::from_secs_f64(0.9 / rate));
-        // Never joined: it may hang in a read, and ends by itself when nobody takes its frames.
-        thread::Builder::new()
-            .name("read".into())
-            .spawn(move || read(source, &giver, &told, spacing))
-            .map_err(|cause| Error::model("cannot start a thread").caused_by(cause))?;
-        Ok(Self { info, frames, notes, began: None, last: -1, index: 0, over: false })
-    }
-}
-
-fn read(
-    mut source: Box<dyn FrameSource>,
-    giver: &Giver<Result<(TimedFrame, Instant)>>,
-    notes: &Mutex<Vec<String>>,
-    spacing: Duration,
-) {
-    let mut last: Option<Instant> = None;
-    loop {
-        let next = source.next_frame();
-        let now = Instant::now();
-        notes.lock().unwrap_or_else(PoisonError::into_inner).extend(source.take_notes());
-        let message = match next {
-            Ok(Some(_)) if last.is_some_and(|last| now - last < spacing) => continue,
-            Ok(Some(timed)) => Ok((timed, now)),
-            Ok(None) => return,
-            Err(error) => {
-                giver.put(Err(error));
-                return;
-            }
-        };
-        last = Some(now);
-        if !giver.put(message) {
-            return;
-        }
-    }
-}
-
-impl LiveSource for Arriving {
-    fn info(&self) -> &SourceInfo {
-        &self.info
-    }
-
-    fn next(&mut self, patience: Duration) -> Result<Arrival> {
-        if self.over {
-            return Ok(Arrival::Ended);
-        }
-        match self.frames.take(patience) {
-            Taken::Nothing => Ok(Arrival::Nothing),
-            Taken::Closed => {
-                self.over = true;
-                Ok(Arrival::Ended)
-            }
-            Taken::Thing(Err(error)) => {
-                self.over = true;
-                Err(error)
-            }
-            Taken::Thing(Ok((timed, at))) => {
-                let since = at - *self.began.get_or_insert(at);
-                self.last = (since.as_micros() as i64).max(self.last + 1);
-                let frame = match timed.frame.size() == self.info.size {
-                    true => timed.frame,
-                    false => resize_frame(&timed.frame, self.info.size),
-                };
-                let index = FrameIndex(self.index);
-                self.index += 1;
-                let timestamp = Timestamp::new(self.last, super::live::CLOCK);
-                let timed = TimedFrame { index, timestamp, duration_ticks: None, frame };
-                Ok(Arrival::Frame(Captured { timed, at }))
-            }
-        }
-    }
-
-    fn take_notes(&mut self) -> Vec<String> {
-        std::mem::take(&mut *self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut notes = self.source.take_notes();
+        notes.append(&mut self.notes);
+        notes
     }
 }
 
@@ -355,25 +272,39 @@ mod tests {
         assert!(matches!(nothing.next(Duration::from_secs(5)).unwrap(), Arrival::Ended));
     }
 
-    #[test]
-    fn a_time_that_no_film_reaches_is_waited_for_without_a_panic() {
-        struct Damaged(SourceInfo, i64);
-        impl FrameSource for Damaged {
-            fn info(&self) -> &SourceInfo {
-                &self.0
-            }
-            fn next_frame(&mut self) -> Result<Option<TimedFrame>> {
-                let base = crate::time::TimeBase::new(i32::MAX, 1);
-                let timestamp = Timestamp::new(std::mem::replace(&mut self.1, i64::MAX), base);
-                let frame = crate::frame::Frame::from_fn(self.0.size, |_, _| [0; 3]);
-                Ok(Some(TimedFrame { index: FrameIndex(0), timestamp, duration_ticks: None, frame }))
-            }
+    /// Hands out frames at these times, in seconds, each of this duration.
+    struct Timed(SourceInfo, Vec<i64>, Option<i64>);
+
+    impl FrameSource for Timed {
+        fn info(&self) -> &SourceInfo {
+            &self.0
         }
+        fn next_frame(&mut self) -> Result<Option<TimedFrame>> {
+            if self.1.is_empty() {
+                return Ok(None);
+            }
+            let timestamp = Timestamp::new(self.1.remove(0), crate::time::TimeBase::new(1, 1));
+            let frame = crate::frame::Frame::from_fn(self.0.size, |_, _| [0; 3]);
+            Ok(Some(TimedFrame { index: FrameIndex(0), timestamp, duration_ticks: self.2, frame }))
+        }
+    }
+
+    #[test]
+    fn a_film_whose_times_leap_goes_on_at_once_and_says_so() {
         let info = pattern(1, 25)().unwrap().info().clone();
-        let open: Opener = Box::new(move || Ok(Box::new(Damaged(info.clone(), 0))));
-        let mut paced = Paced::new(open, None, AtEnd::Stop).unwrap();
-        assert!(matches!(paced.next(Duration::ZERO).unwrap(), Arrival::Frame(_)));
-        assert!(matches!(paced.next(Duration::ZERO).unwrap(), Arrival::Nothing));
+        let year = 31_557_600;
+        for duration in [None, Some(3 * year), Some(i64::MAX)] {
+            let (info, times) = (info.clone(), vec![0, 3 * year, 3 * year + 20, i64::MAX]);
+            let open: Opener = Box::new(move || Ok(Box::new(Timed(info.clone(), times.clone(), duration))));
+            let mut paced = Paced::new(open, None, AtEnd::Loop).unwrap();
+            let due: Vec<_> = (0..5).map(|_| paced.due().unwrap().unwrap().1).collect();
+            // Pauses of twenty seconds are a film's own; a frame lasts a 25th of a second.
+            for (at, expected) in due.iter().zip([0.0, 0.04, 20.04, 20.08, 20.12]) {
+                assert!((at - expected).abs() < 1e-6, "{due:?}");
+            }
+            let notes = paced.take_notes();
+            assert!(notes.len() == 2 && notes[0].contains("leap by 94672800 seconds after 0"), "{notes:?}");
+        }
     }
 
     #[test]
@@ -391,38 +322,5 @@ mod tests {
         thread::sleep(Duration::from_millis(300));
         let next = times(&mut paced, 1)[0];
         assert!(next >= 190, "a frame that was due 200 ms ago is skipped: {next}");
-    }
-
-    #[test]
-    fn what_arrives_is_handed_on_with_growing_times_and_its_end_and_failure() {
-        let mut arriving = Arriving::new(pattern(30, 25)().unwrap(), None).unwrap();
-        let mut last = -1;
-        loop {
-            match arriving.next(Duration::from_secs(10)).unwrap() {
-                Arrival::Frame(captured) => {
-                    assert!(captured.timed.timestamp.ticks > last);
-                    last = captured.timed.timestamp.ticks;
-                }
-                Arrival::Nothing => panic!("ten seconds are enough for a pattern"),
-                Arrival::Ended => break,
-            }
-        }
-        struct Failing(SourceInfo);
-        impl FrameSource for Failing {
-            fn info(&self) -> &SourceInfo {
-                &self.0
-            }
-            fn next_frame(&mut self) -> Result<Option<TimedFrame>> {
-                Err(Error::input("the cable is cut"))
-            }
-            fn take_notes(&mut self) -> Vec<String> {
-                vec!["a note".into()]
-            }
-        }
-        let info = pattern(1, 25)().unwrap().info().clone();
-        let mut failing = Arriving::new(Box::new(Failing(info)), None).unwrap();
-        assert!(failing.next(Duration::from_secs(10)).is_err());
-        assert_eq!(failing.take_notes(), ["a note"]);
-        assert!(matches!(failing.next(Duration::ZERO).unwrap(), Arrival::Ended));
     }
 }
