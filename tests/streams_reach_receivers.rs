@@ -11,10 +11,11 @@ mod common {
 use common::broadcasts::{
     RATE, Receiver, Show, assert_same_pictures, frame, free_port, pictures, times_and_keys,
 };
-use common::films::folder;
+use common::films::{folder, probe};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use stylecast::sink::broadcast::{Address, Broadcast, StreamState, Wishes};
+use stylecast::sink::broadcast::{Address, Broadcast, Microphone, StreamState, Wishes};
 use stylecast::time::FrameRate;
 
 /// How much of the end of a show a receiver may miss that buffers before it writes: half a second.
@@ -76,6 +77,122 @@ fn udp_arrives_as_it_was_sent() {
             "-analyzeduration 500000 -i {address}?fifo_size=100000&timeout=2500000 -c copy received.mkv"
         ),
     );
+}
+
+#[test]
+fn rist_arrives_as_it_was_sent() {
+    if !has_protocol("rist") {
+        return;
+    }
+    let folder = folder();
+    let port = free_port() & !1;
+    // It has no end that receivers would notice: this one has enough after two seconds.
+    let listening = format!("-analyzeduration 500000 -f mpegts -i rist://@127.0.0.1:{port} -t 2");
+    let mut receiver = Receiver::ffmpeg(folder.path(), &format!("{listening} -c copy received.mkv"));
+    std::thread::sleep(Duration::from_millis(700));
+    let mut show = Show::to(&format!("rist://127.0.0.1:{port}"));
+    show.broadcast.start_recording(&folder.path().join("recorded.mkv")).unwrap();
+    show.play(6 * RATE);
+    let finished = show.broadcast.finish();
+    receiver.wait();
+    assert_eq!(finished.counts.streams[0].dropped, 0, "{:?}", show.notes);
+    let (received, recorded) =
+        (pictures(&folder.path().join("received.mkv")), pictures(&folder.path().join("recorded.mkv")));
+    assert_same_pictures(&received, &recorded);
+    assert!(received.len() > RATE as usize, "{} pictures", received.len());
+}
+
+/// When a beep begins, in seconds of a file.
+fn beeps(file: &Path) -> Vec<f64> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "info", "-nostdin", "-i", file.to_str().unwrap()])
+        .args(["-af", "aresample=async=1:first_pts=0,silencedetect=noise=-30dB:d=0.2", "-f", "null", "-"])
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    log.lines()
+        .filter_map(|line| line.split("silence_end: ").nth(1)?.split(' ').next()?.parse().ok())
+        .collect()
+}
+
+/// Streams pictures and sound to a receiver that is there already: both arrive as they are recorded, and as
+/// far apart.
+fn arrives_with_sound(address: &str, receiver: &str) {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    let mut receiver = Receiver::ffmpeg(folder.path(), receiver);
+    std::thread::sleep(Duration::from_millis(700));
+    let device = "lavfi:aevalsrc='sin(2*PI*1000*t)*lt(mod(t,0.7),0.1)':s=48000,arealtime";
+    let microphone = Some(Microphone::parse(device).unwrap());
+    let streams = vec![Address::parse(address).unwrap()];
+    let mut show = Show::start(Wishes { streams, microphone, ..Wishes::default() });
+    show.broadcast.start_recording(&at("recorded.mkv")).unwrap();
+    show.play_until("a connection", |show| show.stream_state() == StreamState::Connected);
+    show.play(4 * RATE);
+    show.broadcast.finish();
+    receiver.wait();
+    assert_eq!(probe(&at("received.mkv"), "a:0", "stream=codec_name"), ["aac"]);
+    let (received, recorded) = (pictures(&at("received.mkv")), pictures(&at("recorded.mkv")));
+    let (first, _) = assert_same_pictures(&received, &recorded);
+    // How much earlier everything is in what was received, by its first picture.
+    let times = |name: &str| times_and_keys(&at(name)).into_iter().map(|(time, _)| time).collect::<Vec<_>>();
+    let earlier = times("recorded.mkv")[first] - times("received.mkv")[0];
+    let (here, there) = (beeps(&at("recorded.mkv")), beeps(&at("received.mkv")));
+    assert!(there.len() >= 3, "{there:?} of {here:?}");
+    for beep in there.iter().skip(1) {
+        let off = here.iter().map(|other| (other - earlier - beep).abs()).fold(f64::INFINITY, f64::min);
+        assert!(off < 0.03, "a beep at {beep} is {off} s off: {here:?}, {there:?}, {earlier}");
+    }
+}
+
+#[test]
+fn sound_is_streamed_along_over_rtmp() {
+    if has_protocol("rtmp") {
+        let address = format!("rtmp://127.0.0.1:{}/live/key", free_port());
+        arrives_with_sound(&address, &format!("-listen 1 -i {address} -c copy received.mkv"));
+    }
+}
+
+#[test]
+fn sound_is_streamed_along_in_a_transport_stream() {
+    let address = format!("tcp://127.0.0.1:{}", free_port());
+    arrives_with_sound(&address, &format!("-f mpegts -i {address}?listen=1 -c copy received.mkv"));
+}
+
+#[test]
+fn a_server_whose_certificate_nobody_vouches_for_gets_nothing() {
+    let has = |program: &str| Command::new(program).arg("version").output().is_ok();
+    if !has_protocol("rtmps") || !has("openssl") || !has("socat") {
+        println!("skipped: there is no openssl, no socat, or no RTMPS in this FFmpeg");
+        return;
+    }
+    let folder = folder();
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-keyout", "key.pem", "-out", "cert.pem"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(made.status.success());
+    let port = free_port();
+    let heard = std::fs::File::create(folder.path().join("heard")).unwrap();
+    let mut server = Command::new("socat")
+        .args(["-u", &format!("OPENSSL-LISTEN:{port},cert=cert.pem,key=key.pem,verify=0,fork"), "STDOUT"])
+        .current_dir(folder.path())
+        .stdout(heard)
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let mut show = Show::to(&format!("rtmps://localhost:{port}/live/key"));
+    show.play(2 * RATE);
+    let state = show.stream_state();
+    let notes = [show.notes, show.broadcast.finish().notes].concat().join("\n");
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert_eq!(state, StreamState::Connecting, "{notes}");
+    assert!(notes.contains("Cannot stream to rtmps://localhost") && notes.contains("certificate"), "{notes}");
+    assert_eq!(std::fs::metadata(folder.path().join("heard")).unwrap().len(), 0);
 }
 
 #[test]

@@ -88,9 +88,10 @@ impl Container {
     #[expect(unsafe_code, reason = "FFmpeg's C interface")]
     pub fn holds(self, codec: ff::codec::Id) -> Option<bool> {
         use ff::codec::Id;
-        // The muxer says otherwise when asked, and refuses when the header is written.
+        // These muxers say otherwise when asked, and refuse when the header is written.
         let mp4_only = matches!(codec, Id::FLAC | Id::OPUS | Id::TRUEHD | Id::VP8 | Id::VP9 | Id::AV1);
-        if mp4_only && self.has_edit_lists() && self.name() != "mp4" {
+        let not_in_flv = matches!(codec, Id::MPEG4 | Id::H263);
+        if mp4_only && self.has_edit_lists() && self.name() != "mp4" || not_in_flv && self.name() == "flv" {
             return Some(false);
         }
         // SAFETY: `self.0` is a muxer of the library.
@@ -358,6 +359,11 @@ mod tests {
         assert_eq!(mp4.holds(ff::codec::Id::H264), Some(true));
         assert_eq!(mp4.holds(ff::codec::Id::FLAC), Some(true));
         assert_eq!(Container::by_name("mov").unwrap().holds(ff::codec::Id::FLAC), Some(false));
+        let flv = Container::by_name("flv").unwrap();
+        assert_eq!(
+            (flv.holds(ff::codec::Id::MPEG4), flv.holds(ff::codec::Id::H264)),
+            (Some(false), Some(true))
+        );
         assert!(mp4.has_edit_lists() && !webm.has_edit_lists() && webm.is_matroska());
     }
 

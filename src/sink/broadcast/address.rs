@@ -78,7 +78,7 @@ impl Address {
             return Err(Error::usage(format!("cannot stream to {shown}: it names no server"))
                 .hint(format!("write {protocol}://server{}", example(protocol))));
         }
-        // RTMP and RTSP have ports of their own.
+        // RTMP and RTSP have usual ports.
         let needs_port = container.name() == "mpegts";
         if port.map_or(needs_port, |port| port.parse::<u16>().is_err()) {
             let cause = if port.is_some() { "has a port that is none" } else { "has no port" };
@@ -144,6 +144,8 @@ impl Address {
             // Seven packets of a transport stream: what fits into a frame of Ethernet.
             "udp" => &[("pkt_size", "1316")],
             "tcp" => &[("tcp_nodelay", "1")],
+            // FFmpeg trusts anybody by default, and the address has the key of the stream in it.
+            "rtmps" => &[("tls_verify", "1")],
             _ => &[],
         }
     }
@@ -163,6 +165,11 @@ impl Address {
             "rtsp" => &[("rtsp_transport", "tcp")],
             _ => &[],
         }
+    }
+
+    /// Whether the connection is encrypted, to a server that has to prove who it is.
+    pub(super) fn is_secure(&self) -> bool {
+        self.protocol == "rtmps"
     }
 
     /// Whether others on the network take the stream, who may come and go.
@@ -246,10 +253,43 @@ mod tests {
             ("udp://127.0.0.1:9000?pkt_size=1316", "udp://127.0.0.1:9000"),
             ("tcp://[::1]:9000", "tcp://[::1]:9000"),
             ("RTMP://a/b/c/", "rtmp://a/b/…"),
+            ("rtmps://live.example/app/sk_123", "rtmps://live.example/app/…"),
+            ("srt://live.example:9000?passphrase=sk_123", "srt://live.example:9000"),
         ] {
+            let protocol = text.split(':').next().unwrap().to_ascii_lowercase();
+            if !live::output_protocols().contains(&protocol.as_str()) {
+                continue;
+            }
             let address = Address::parse(text).unwrap();
             assert_eq!(address.shown(), shown);
             assert!(!format!("{address:?}").contains("123"));
+        }
+    }
+
+    #[test]
+    fn each_protocol_has_the_container_that_it_carries() {
+        for (text, container) in [
+            ("rtmp://live.example/app/key", "flv"),
+            ("rtmps://live.example/app/key", "flv"),
+            ("srt://live.example:9000", "mpegts"),
+            ("rist://live.example:9000", "mpegts"),
+            ("udp://live.example:9000", "mpegts"),
+            ("tcp://live.example:9000", "mpegts"),
+            ("rtsp://live.example/name", "rtsp"),
+        ] {
+            let protocol = text.split(':').next().unwrap();
+            if !has(protocol) {
+                let error = Address::parse(text).unwrap_err();
+                assert!(error.to_string().contains("built without it"), "{error}");
+                continue;
+            }
+            let address = Address::parse(text).unwrap();
+            assert_eq!((address.container().name(), address.is_secure()), (container, protocol == "rtmps"));
+            assert!(!address.is_secure() || address.protocol_settings() == [("tls_verify", "1")]);
+        }
+        if has("rist") {
+            let (error, hint) = refused("rist://live.example");
+            assert!(error.contains("no port") && hint.contains("rist://live.example:9000"), "{error} {hint}");
         }
     }
 

@@ -50,28 +50,31 @@ pub(super) struct LiveEncoder {
     keys: KeyClock,
     size: Size,
     last: Option<i64>,
-    /// For codecs that do not repeat their headers themselves.
+    /// The codec's headers, for encoders that do not repeat them by themselves.
     headers: Option<Vec<u8>>,
 }
 
 impl LiveEncoder {
     /// Opens the encoder for frames of `size`, or a pixel more: 4:2:0 needs even sides, and what is odd
-    /// loses its last column or row. What is second best is said in `notes`.
+    /// loses its last column or row. `codec` is FFmpeg's name of it, if it is not to be the best there is.
+    /// What is second best is said in `notes`.
     ///
     /// # Errors
-    /// [`Error::usage`] where the encoder does not take what it is told.
+    /// [`Error::usage`] where the encoder does not take what it is told, or there is none of that name.
     pub(super) fn open(
         size: Size,
         rate: FrameRate,
         quality: Quality,
+        codec: Option<&str>,
         notes: &mut Vec<String>,
     ) -> Result<(Self, Tracks)> {
         crate::ffmpeg::init();
         // It wants headers in front and tells of colours, as do most that the packets will go into.
         let container = Container::by_name("matroska")
             .ok_or_else(|| Error::output("this FFmpeg was built without Matroska, which recordings need"))?;
-        let codec = choice::encoder(container, None, notes)?;
-        let preset = mux_codec::has_option(&codec, "preset").then(|| match quality.effort {
+        let codec = choice::encoder(container, codec, notes)?;
+        // Others have presets of other names.
+        let preset = matches!(codec.name(), "libx264" | "libx265").then(|| match quality.effort {
             Effort::Least => "ultrafast".to_owned(),
             Effort::Little => "veryfast".to_owned(),
         });
@@ -85,8 +88,8 @@ impl LiveEncoder {
             Wish { codec, size, rate, nominal_ticks, container, manner: Manner::Live, options: &options };
         let inner = Encoder::open(&wish, notes)?;
         let picture = inner.parameters();
-        let headers =
-            (codec.id() != ff::codec::Id::H264).then(|| packet::parameters_extradata(&picture).to_vec());
+        let headers = packet::parameters_extradata(&picture);
+        let headers = (codec.name() != "libx264" && can_be_repeated(headers)).then(|| headers.to_vec());
         let tracks = Tracks { picture, rate, sound: None };
         Ok((Self { inner, keys: KeyClock::default(), size, last: None, headers }, tracks))
     }
@@ -156,6 +159,12 @@ fn cropped(frame: &Frame, size: Size) -> Option<Frame> {
     Frame::new(size, data)
 }
 
+/// Whether headers may stand in front of any key frame: those that begin with a start code, as H.264's, HEVC's
+/// and MPEG-4's do. Others belong into the container alone.
+fn can_be_repeated(headers: &[u8]) -> bool {
+    headers.starts_with(&[0, 0, 1]) || headers.starts_with(&[0, 0, 0, 1])
+}
+
 /// A key frame that begins with the codec's headers.
 fn with_headers(packet: ff::Packet, headers: &[u8]) -> ff::Packet {
     let data = packet.data().unwrap_or_default();
@@ -181,10 +190,14 @@ pub(super) mod tests {
 
     /// Frames at ten a second.
     pub(in crate::sink::broadcast) fn parcels(frames: usize) -> (Tracks, Vec<Arc<Parcel>>) {
+        parcels_of(None, frames)
+    }
+
+    fn parcels_of(codec: Option<&str>, frames: usize) -> (Tracks, Vec<Arc<Parcel>>) {
         let size = Size::new(64, 48);
         let rate = FrameRate::new(10, 1);
         let (mut encoder, tracks) =
-            LiveEncoder::open(size, rate, Quality::default(), &mut Vec::new()).unwrap();
+            LiveEncoder::open(size, rate, Quality::default(), codec, &mut Vec::new()).unwrap();
         let mut parcels = Vec::new();
         for number in 0..frames {
             let at = number as i64 * SECOND / 10;
@@ -198,7 +211,8 @@ pub(super) mod tests {
     fn every_frame_comes_out_before_the_next_goes_in() {
         let size = Size::new(65, 49);
         let (mut encoder, _) =
-            LiveEncoder::open(size, FrameRate::new(10, 1), Quality::default(), &mut Vec::new()).unwrap();
+            LiveEncoder::open(size, FrameRate::new(10, 1), Quality::default(), None, &mut Vec::new())
+                .unwrap();
         assert_eq!(encoder.size(), Size::new(64, 48));
         assert!(encoder.takes(size) && !encoder.takes(Size::new(66, 48)));
         // An even gap, a long one, none at all, and one that goes back.
@@ -234,9 +248,25 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn mpeg4_in_the_place_of_a_missing_x264_repeats_its_headers_and_obeys_the_clock_of_keys() {
+        let (tracks, parcels) = parcels_of(Some("mpeg4"), 25);
+        assert_eq!((tracks.picture.id(), parcels.len()), (ff::codec::Id::MPEG4, 25));
+        for (number, parcel) in parcels.iter().enumerate() {
+            assert_eq!(parcel.is_key, parcel.packet.is_key());
+            assert_eq!(parcel.is_key, number % 10 == 0, "{number}");
+            // ISO/IEC 14496-2, 6.3.3: a video object layer begins with a start code from 0x20 to 0x2f.
+            let data = parcel.packet.data().unwrap();
+            let has_layer = data.windows(4).any(|at| at[..3] == [0, 0, 1] && (0x20..0x30).contains(&at[3]));
+            assert_eq!(has_layer, parcel.is_key, "{number}");
+        }
+    }
+
+    #[test]
     fn headers_are_put_in_front_once() {
         let packet = with_headers(ff::Packet::copy(&[1, 2, 3]), &[9, 8]);
         assert_eq!(packet.data().unwrap(), [9, 8, 1, 2, 3]);
         assert_eq!(with_headers(packet, &[9, 8]).data().unwrap(), [9, 8, 1, 2, 3]);
+        assert!(can_be_repeated(&[0, 0, 1, 0xb0]) && can_be_repeated(&[0, 0, 0, 1, 0x67]));
+        assert!(!can_be_repeated(&[1, 0x64, 0, 0x1f]) && !can_be_repeated(&[]));
     }
 }

@@ -68,6 +68,8 @@ pub struct Wishes {
     pub keep: Duration,
     /// What the encoder is told.
     pub quality: Quality,
+    /// FFmpeg's name of the encoder. Default: libx264, or the best there is in its place.
+    pub codec: Option<String>,
     /// The moment from which the times of frames count. Default: now.
     pub began: Instant,
 }
@@ -79,6 +81,7 @@ impl Default for Wishes {
             microphone: None,
             keep: Duration::from_secs(10),
             quality: Quality::default(),
+            codec: None,
             began: Instant::now(),
         }
     }
@@ -98,10 +101,12 @@ pub struct Counts {
 }
 
 /// What a broadcast has made, said after the fact.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Broadcasted {
     /// The recordings and saved clips that were completed.
     pub clips: Vec<Clip>,
+    /// Why recordings ended before their time. Notes have said so already.
+    pub failures: Vec<Error>,
     /// The last counts.
     pub counts: Counts,
     /// Sentences for people that nobody has taken yet.
@@ -134,13 +139,14 @@ impl Broadcast {
     /// it; [`Error::input`] for a microphone that cannot be opened.
     pub fn start(size: Size, rate: FrameRate, wishes: Wishes) -> Result<Self> {
         let mut said = Vec::new();
-        let (encoder, mut tracks) = LiveEncoder::open(size, rate, wishes.quality, &mut said)?;
-        let (crew, notes) = (Crew::new(), Notes::default());
+        let (encoder, mut tracks) =
+            LiveEncoder::open(size, rate, wishes.quality, wishes.codec.as_deref(), &mut said)?;
+        let (crew, notes, done) = (Crew::new(), Notes::default(), Done::default());
         said.into_iter().for_each(|note| notes.say(note));
 
         let (mut listening, mut sound) = (None, None);
         if let Some(microphone) = &wishes.microphone {
-            let (ear, parcels, parameters) = microphone.listen(wishes.began, &crew, &notes)?;
+            let (ear, parcels, parameters) = microphone.listen(wishes.began, &notes)?;
             tracks.sound = Some(parameters);
             (listening, sound) = (Some(ear), Some(parcels));
         }
@@ -153,7 +159,7 @@ impl Broadcast {
                     address.shown(),
                     mux_codec::codec_name(codec)
                 ))
-                .hint("install an FFmpeg with libx264"));
+                .hint("it takes H.264: leave --codec out, and install an FFmpeg with libx264"));
             }
             let (feed, stream) = stream::start(address, &tracks, &crew, &notes)?;
             feeds.push(feed);
@@ -169,6 +175,7 @@ impl Broadcast {
             streams: feeds,
             tally: Arc::clone(&tally),
             notes: notes.clone(),
+            done: done.clone(),
         };
         spawn("encoder", crew.shift(), move || worker.run(&orders_in, sound))?;
         Ok(Self {
@@ -176,7 +183,7 @@ impl Broadcast {
             tracks: Mutex::new(tracks),
             tally,
             notes,
-            done: Done::default(),
+            done,
             crew,
             listening,
             streams,
@@ -214,8 +221,9 @@ impl Broadcast {
         }
         files::check(path)?;
         let path = files::free_name(path, files::reserve)?;
-        let (feed, recording) =
-            recording::start(&path, &lock(&self.tracks), &self.crew, &self.notes, &self.done)?;
+        let started = recording::start(&path, &lock(&self.tracks), &self.crew, &self.notes, &self.done);
+        // The name was reserved by an empty file, which is nobody's now.
+        let (feed, recording) = started.inspect_err(|_| drop(std::fs::remove_file(&path)))?;
         self.order(Order::Record(feed))?;
         *current = Some(recording);
         Ok(path)
@@ -281,7 +289,7 @@ impl Broadcast {
     /// Ends everything within a second: the frames that wait are encoded, files completed, receivers told.
     pub fn finish(self) -> Broadcasted {
         let Self { orders, tally, notes, done, crew, listening, streams, recording, .. } = self;
-        drop(listening);
+        listening.iter().for_each(Listening::end);
         streams.iter().for_each(|stream| stream.hurry());
         drop(orders);
         let are_gone = crew.wait(END);
@@ -291,8 +299,10 @@ impl Broadcast {
                  recorded can be played.",
             );
         }
+        drop(listening);
         let counts = counts(&tally, lock(&recording).as_deref(), &streams);
-        Broadcasted { clips: done.all(), counts, notes: notes.take() }
+        let (clips, failures) = done.take();
+        Broadcasted { clips, failures, counts, notes: notes.take() }
     }
 
     fn order(&self, order: Order) -> Result<()> {

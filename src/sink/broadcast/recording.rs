@@ -4,11 +4,11 @@ use super::feed::{Feed, Link};
 use super::files::{Clip, Recorder};
 use super::notes::{Crew, Notes, spawn};
 use super::parcel::{Parcel, Tracks, seconds};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crossbeam_channel::Receiver;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is known of a recording while it goes on.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,17 +40,25 @@ impl Recording {
     }
 }
 
-/// The files that were completed, in order.
+/// What has come of it so far: the files that were completed, and what has failed, each in order.
 #[derive(Clone, Default)]
-pub(super) struct Done(Arc<Mutex<Vec<Clip>>>);
+pub(super) struct Done(Arc<Mutex<(Vec<Clip>, Vec<Error>)>>);
 
 impl Done {
     pub(super) fn add(&self, clip: Clip) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(clip);
+        self.lock().0.push(clip);
     }
 
-    pub(super) fn all(&self) -> Vec<Clip> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn fail(&self, error: Error) {
+        self.lock().1.push(error);
+    }
+
+    pub(super) fn take(&self) -> (Vec<Clip>, Vec<Error>) {
+        std::mem::take(&mut *self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, (Vec<Clip>, Vec<Error>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,10 +91,13 @@ pub(super) fn start(
                 done.add(clip);
             }
             Ok(None) => notes.say(format!("Nothing was recorded to {shown}: no frame came.")),
-            Err(error) => notes.say(format!(
-                "The recording stops after {:.1} s: {error}. What was written until then is kept.",
-                seconds(shared.length.load(Ordering::Relaxed))
-            )),
+            Err(error) => {
+                notes.say(format!(
+                    "The recording stops after {:.1} s: {error}. What was written until then is kept.",
+                    seconds(shared.length.load(Ordering::Relaxed))
+                ));
+                done.fail(error);
+            }
         }
         shared.has_ended.store(true, Ordering::Release);
     })?;
@@ -121,7 +132,8 @@ mod tests {
         std::os::unix::fs::symlink("/dev/full", &path).unwrap();
         let (tracks, parcels) = parcels(40);
         let (crew, notes) = (Crew::new(), Notes::default());
-        let error = match start(&path, &tracks, &crew, &notes, &Done::default()) {
+        let done = Done::default();
+        let error = match start(&path, &tracks, &crew, &notes, &done) {
             Err(error) => error.to_string(),
             Ok((mut feed, recording)) => {
                 let began = Instant::now();
@@ -131,6 +143,7 @@ mod tests {
                     }
                     std::thread::sleep(Duration::from_millis(10));
                 }
+                assert_eq!(done.take().1.len(), 1);
                 notes.take().join("\n")
             }
         };

@@ -271,6 +271,9 @@ impl Sender {
             }
             ff::Error::Exit => format!("there was no answer within {} s", CONNECTING.as_secs()),
             ff::Error::Eof => "the other end closed the connection".into(),
+            ff::Error::Other { errno: ff::error::EIO } if self.stream.address.is_secure() => {
+                "no secure connection comes about (this system must trust the server's certificate)".into()
+            }
             error => ffmpeg::reason(error),
         }
     }

@@ -7,7 +7,9 @@ use super::encoder::LiveEncoder;
 use super::feed::{Feed, Taker};
 use super::notes::Notes;
 use super::parcel::{Parcel, SECOND, ticks};
+use super::recording::Done;
 use super::ring::Ring;
+use crate::error::Error;
 use crate::ffmpeg::Failure;
 use crate::frame::Frame;
 use crossbeam_channel::{Receiver, never, select};
@@ -57,12 +59,13 @@ pub(super) struct Worker {
     pub(super) streams: Vec<Feed>,
     pub(super) tally: Arc<Tally>,
     pub(super) notes: Notes,
+    pub(super) done: Done,
 }
 
 impl Worker {
     /// Works until no more orders can come. All feeds are dropped then, which ends their takers.
     pub(super) fn run(self, orders: &Receiver<Order>, sound: Option<Receiver<Parcel>>) {
-        let Self { mut encoder, ring, recording, streams, tally, notes } = self;
+        let Self { mut encoder, ring, recording, streams, tally, notes, done } = self;
         let mut outlets = Outlets { ring, recording, streams, waiting: VecDeque::new() };
         let mut sound = sound.unwrap_or_else(never);
         let mut has_complained = false;
@@ -81,10 +84,11 @@ impl Worker {
                                 ));
                             }
                         } else if let Err(error) = outlets.encode(&mut encoder, &shot, &tally) {
+                            let reason = crate::ffmpeg::reason(error);
                             notes.say(format!(
-                                "The encoder has failed, so recording and streaming end here: {}.",
-                                crate::ffmpeg::reason(error)
+                                "The encoder has failed, so recording and streaming end here: {reason}."
                             ));
+                            done.fail(Error::output(format!("the encoder has failed: {reason}")));
                             return;
                         }
                     }

@@ -26,7 +26,15 @@ pub(in crate::sink) fn encoder(
 
 /// Looks like the original and plays anywhere: H.264 where the container holds it.
 fn default_encoder(container: Container, notes: &mut Vec<String>) -> Result<ff::Codec> {
-    let find = |name: &str| mux_codec::encoder(name, VIDEO);
+    best_encoder(container, |name| mux_codec::encoder(name, VIDEO), notes)
+}
+
+/// The best of the encoders that `find` finds by their names.
+fn best_encoder(
+    container: Container,
+    find: impl Fn(&str) -> Option<ff::Codec> + Copy,
+    notes: &mut Vec<String>,
+) -> Result<ff::Codec> {
     if container.holds(Id::H264) == Some(true) {
         for (rank, name) in ["libx264", "libopenh264", "mpeg4"].into_iter().enumerate() {
             if let Some(found) = find(name).filter(|found| container.holds(found.id()) != Some(false)) {
@@ -125,6 +133,23 @@ mod tests {
         assert_eq!(closest("prores_kss", &names), ["prores_ks"]);
         assert!(closest("watercolour", &names).is_empty());
         assert_eq!(edit_distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn without_x264_the_next_best_is_taken_and_said() {
+        crate::ffmpeg::init();
+        let best = |name, missing: &[&str]| {
+            let mut notes = Vec::new();
+            let find = |name: &str| mux_codec::encoder(name, VIDEO).filter(|_| !missing.contains(&name));
+            let found = best_encoder(Container::by_name(name).unwrap(), find, &mut notes).unwrap();
+            (found.id(), notes)
+        };
+        assert_eq!(best("matroska", &[]), (Id::H264, vec![]));
+        let (codec, notes) = best("matroska", &["libx264", "libopenh264"]);
+        assert_eq!(codec, Id::MPEG4);
+        assert!(notes.len() == 1 && notes[0].contains("no libx264") && notes[0].ends_with("with mpeg4."));
+        // What has to be H.264 finds none, and FLV has a codec of its own.
+        assert_eq!(best("flv", &["libx264", "libopenh264"]).0, Id::FLV1);
     }
 
     #[test]

@@ -256,6 +256,11 @@ fn settings<'a>(wish: &Wish<'_>, notes: &mut Vec<String>) -> ff::Dictionary<'a> 
             settings.set("forced-idr", "1");
             settings.set("x264-params", "repeat-headers=1");
         }
+        "libx265" if wish.manner == Manner::Live => {
+            settings.set("tune", "zerolatency");
+            settings.set("forced-idr", "1");
+            settings.set("x265-params", "log-level=error:repeat-headers=1");
+        }
         // Its own log would mix with ours.
         "libx265" => settings.set("x265-params", "log-level=error"),
         // Its default speed would hold painting up.
