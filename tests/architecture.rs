@@ -42,6 +42,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("crossbeam_channel", &["pipeline", "sink/broadcast"]),
     ("hf_hub", &["models"]),
     ("minifb", &["sink/window"]),
+    ("x11_dl", &["sink/window"]),
     ("plotters", &["eval"]),
     ("ab_glyph", &["text"]),
     ("nokhwa", &["source/webcam"]),

@@ -38,6 +38,10 @@ fn the_process_with_the_window() {
         Ok(window) => window,
         Err(error) => return println!("\n#error {error} | {}", error.next_step().unwrap_or_default()),
     };
+    window.when_lost(|| {
+        println!("\n#farewell");
+        7
+    });
     let orders = lines(std::io::stdin());
     let (mut sleep, mut overlay) = (5, String::new());
     window.show(&picture(), |_| {}).unwrap();
@@ -357,6 +361,20 @@ fn closing_the_window_is_told_once() {
     shown.order("quit");
     assert_eq!(shown.next(PATIENCE).as_deref(), Some("gone"));
     assert!(shown.process.wait().unwrap().success());
+}
+
+#[test]
+fn a_window_that_is_lost_says_farewell_and_ends_the_process() {
+    let Some(display) = Display::start() else { return };
+    // As xkill does it: the connection is cut. And then: only the window is taken away.
+    for how in ["windowkill {}", "windowclose {}"] {
+        let mut shown = Shown::open(&display);
+        shown.act(how);
+        // Noticed at the latest by whoever draws; nobody may be left to take this order.
+        let _ = writeln!(shown.orders, "nothing");
+        shown.wait_for("farewell");
+        assert_eq!(shown.process.wait().unwrap().code(), Some(7), "{how}");
+    }
 }
 
 #[test]

@@ -9,6 +9,8 @@ mod fit;
 mod help;
 mod hud;
 mod keyboard;
+#[cfg(target_os = "linux")]
+mod lost;
 
 pub use help::Help;
 pub use hud::{Hud, Message};
@@ -27,8 +29,8 @@ use minifb::{MouseMode, ScaleMode, WindowOptions};
 /// milliseconds, and only [`show`](Self::show) draws. A picture that stands still is shown again several
 /// times a second, because a window system need not keep what another window has covered.
 ///
-/// When the desktop ends, or somebody kills the window instead of closing it, X11's own library ends the
-/// whole process with a line on stderr and exit code 1: as any kill, it is not told here.
+/// When the desktop ends, or somebody kills the window instead of closing it, X11's library cannot go on and
+/// ends the process; [`when_lost`](Self::when_lost) has the last word.
 #[derive(Debug)]
 pub struct Window {
     window: minifb::Window,
@@ -74,6 +76,17 @@ impl Window {
             active: false,
             told_closed: false,
         })
+    }
+
+    /// Has `farewell` called, on the thread of the window, when the window is lost without having been closed:
+    /// its display has ended, or somebody has killed it. The process ends after that, with the exit code that
+    /// is returned. Without a farewell it ends with a line of X11's own and code 1. Nothing else than X11 loses
+    /// windows, and of several windows they are all lost together.
+    pub fn when_lost(&self, farewell: impl FnOnce() -> u8 + Send + 'static) {
+        #[cfg(target_os = "linux")]
+        lost::say(Box::new(farewell));
+        #[cfg(not(target_os = "linux"))]
+        drop(farewell);
     }
 
     /// Draws `frame` as large as the window allows, smoothly, its shape kept, black around it. `overlay`
