@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
+use stylecast::frame::Size;
 
 /// A run in a window, and what it reports.
 struct Show<'a> {
@@ -25,15 +26,19 @@ struct Show<'a> {
 impl<'a> Show<'a> {
     /// Passes a film through, with two styles to choose from.
     fn start(display: &'a Display, more: &[&str]) -> Self {
-        let (clip, styles) = (media("big-buck-bunny.mp4"), [media("great-wave.jpg"), media("auvers.jpg")]);
-        let desk = Desk::new();
-        let args = ["live", "--input", &clip, "--loop", "--json"];
+        Self::of(display, Desk::new(), &media("big-buck-bunny.mp4"), more)
+    }
+
+    /// As [`start`](Self::start), with another film.
+    fn of(display: &'a Display, desk: Desk, film: &str, more: &[&str]) -> Self {
+        let styles = [media("great-wave.jpg"), media("auvers.jpg")];
+        let args = ["live", "--input", film, "--loop", "--json"];
         let styles = ["--style", &styles[0], "--style", &styles[1]];
         let mut command = desk.command(&[&args[..], &styles, more].concat());
         let mut process = command
             .env("DISPLAY", &display.name)
             .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
+            .stderr(std::fs::File::create(desk.path("said")).unwrap())
             .spawn()
             .unwrap();
         let reports = lines(process.stdout.take().unwrap());
@@ -146,4 +151,60 @@ fn a_frozen_picture_stands_still_and_is_painted_on() {
     let difference: f64 = first.iter().zip(later.iter()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>()
         / first.len() as f64;
     assert!(difference < 12.0, "the paint changes, the scene does not: {difference}");
+}
+
+#[test]
+fn the_mirror_hangs_in_the_window_and_nowhere_else() {
+    let Some(display) = Display::start() else { return };
+    let desk = Desk::new();
+    desk.picture("frames/00001.png", Size::new(64, 48));
+    let more = ["--iterations", "0", "--fps", "10", "--record", "out.mkv"];
+    let mut show = Show::of(&display, desk, "frames/%05d.png", &more);
+    let saved = |name: &str| image::open(show.file(name)).unwrap().to_rgb8();
+    show.press("s");
+    let plain = saved("stylecast-0001.png");
+    show.press("m");
+    show.press("s");
+    let turned = saved("stylecast-0002.png");
+    assert!(turned != plain && image::imageops::flip_horizontal(&turned) == plain);
+    show.wait_for(r#""type":"live""#);
+    show.press("q");
+    assert_eq!(show.process.wait().unwrap().code(), Some(0));
+    // The codec's loss, and no more: the whole recording shows what the camera saw.
+    for at in ["first", "last"] {
+        let recorded = image_of(&show.desk.path("out.mkv"), at);
+        let off = |other: &image::RgbImage| {
+            let differences = recorded.iter().zip(other.iter()).map(|(a, b)| u64::from(a.abs_diff(*b)));
+            differences.sum::<u64>() / other.len() as u64
+        };
+        assert!(off(&plain) * 2 < off(&turned), "{at}: {} and {}", off(&plain), off(&turned));
+    }
+}
+
+/// The first or the last frame of a film.
+fn image_of(film: &Path, which: &str) -> image::RgbImage {
+    let at: &[&str] = if which == "last" { &["-sseof", "-0.3"] } else { &[] };
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error"])
+        .args(at)
+        .args(["-i", film.to_str().unwrap(), "-frames:v", "1", "-f", "image2pipe", "-c:v", "png", "-"])
+        .output()
+        .unwrap();
+    image::load_from_memory(&output.stdout).unwrap().to_rgb8()
+}
+
+#[test]
+fn a_window_that_is_killed_leaves_a_complete_recording_and_a_sentence() {
+    let Some(display) = Display::start() else { return };
+    for how in ["windowkill", "windowclose"] {
+        let more = ["--iterations", "0", "--size", "160", "--fps", "15", "--record", "out.mkv"];
+        let mut show = Show::start(&display, &more);
+        let window = display.run("xdotool search --name ^stylecast$");
+        display.run(&format!("xdotool {how} {}", window.split_whitespace().next().unwrap()));
+        assert_eq!(show.process.wait().unwrap().code(), Some(4), "{how}");
+        let said = std::fs::read_to_string(show.desk.path("said")).unwrap();
+        assert!(said.contains("Recorded out.mkv") && said.contains("the window is lost"), "{how}: {said}");
+        assert!(!said.contains("X connection") && !said.contains("X Error"), "{how}: {said}");
+        assert!(frames(&show.desk.path("out.mkv")) > 3);
+    }
 }

@@ -69,6 +69,15 @@ impl LivePainter {
     /// # Errors
     /// A frame too small for the network, or a failing device.
     pub fn paint(&mut self, frame: Frame) -> Result<Painted> {
+        self.paint_while(frame, || true)
+    }
+
+    /// As [`paint`](Self::paint), but no further once `goes_on` says no, which it is asked after each iteration:
+    /// at a frame in ten seconds nobody wants to wait for the end of one.
+    ///
+    /// # Errors
+    /// Those of [`paint`](Self::paint).
+    pub fn paint_while(&mut self, frame: Frame, mut goes_on: impl FnMut() -> bool + Send) -> Result<Painted> {
         let began = Instant::now();
         let Self { painter, scout, budget, grace, .. } = self;
         let scouted = scout.look(frame);
@@ -82,7 +91,11 @@ impl LivePainter {
             if iterations == 1 {
                 first = last;
             }
-            if budget.fits(last - grace) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            if budget.fits(last - grace) && goes_on() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         })?;
         painted.report.seconds = began.elapsed().as_secs_f64();
         if iterations > 0 {

@@ -68,6 +68,9 @@ pub(crate) struct LiveOutputArgs {
     /// (/dev/video10). May be given several times.
     #[arg(long, value_name = "WHERE")]
     pub(crate) to: Vec<PathBuf>,
+    /// FFmpeg's name of the encoder for recordings and streams [default: libx264, or the best there is instead].
+    #[arg(long, value_name = "ENCODER")]
+    pub(crate) codec: Option<String>,
     /// Record and stream sound along: a device of PulseAudio or ALSA, or FORMAT:DEVICE as FFmpeg names them
     /// [default device: the system's].
     #[arg(long, value_name = "DEVICE", num_args = 0..=1, default_missing_value = "default")]

@@ -5,7 +5,7 @@ use super::desk::Wishes;
 use super::outlets::Outlets;
 use crate::error::Result;
 use crate::frame::{Frame, Size};
-use crate::pipeline::Fresh;
+use crate::pipeline::{Fresh, StopToken, Wish};
 use crate::source::live::Captured;
 use crate::stylize::{LivePainter, PaintReport, Painted};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,7 +13,7 @@ use std::time::Instant;
 
 /// A painted frame on its way to the view.
 pub(super) struct Picture {
-    /// What was painted from, as it is shown: mirrored like the painting.
+    /// What was painted from.
     pub(super) source: Frame,
     pub(super) painted: Arc<Frame>,
     pub(super) report: PaintReport,
@@ -27,6 +27,7 @@ pub(super) struct Artist {
     painter: Option<LivePainter>,
     wishes: Arc<Mutex<Wishes>>,
     outlets: Arc<Outlets>,
+    stop: StopToken,
     began: Instant,
     /// The last frame as it came, for when time is to stand still.
     last: Option<Frame>,
@@ -37,15 +38,16 @@ impl Artist {
         painter: Option<LivePainter>,
         wishes: Arc<Mutex<Wishes>>,
         outlets: Arc<Outlets>,
+        stop: StopToken,
         began: Instant,
     ) -> Self {
-        Self { painter, wishes, outlets, began, last: None }
+        Self { painter, wishes, outlets, stop, began, last: None }
     }
 
     /// Paints a captured frame; where time stands still, the last one further.
     pub(super) fn paint(&mut self, captured: Option<Captured>) -> Result<Option<Fresh<Picture>>> {
         let wishes = self.wishes.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let (frame, at) = match (captured, &self.last) {
+        let (source, at) = match (captured, &self.last) {
             (_, Some(last)) if wishes.frozen => (last.clone(), Instant::now()),
             (Some(captured), _) => {
                 self.last = Some(captured.timed.frame.clone());
@@ -53,7 +55,6 @@ impl Artist {
             }
             (None, _) => return Ok(None),
         };
-        let source = if wishes.mirrored { super::compose::mirrored(&frame) } else { frame };
         let Painted { frame, report } = match &mut self.painter {
             None => Painted { frame: source.clone(), report: PaintReport::default() },
             Some(live) => {
@@ -61,7 +62,7 @@ impl Artist {
                 let painter = live.painter();
                 painter.set_style_weight(wishes.style_weight);
                 painter.set_steadiness(wishes.steadiness);
-                live.paint(source.clone())?
+                live.paint_while(source.clone(), || self.stop.wish() == Wish::Continue)?
             }
         };
         let paint_size = self.painter.as_ref().map_or(source.size(), LivePainter::paint_size);

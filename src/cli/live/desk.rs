@@ -21,8 +21,6 @@ pub(super) struct Wishes {
     pub(super) steadiness: f64,
     /// The present frame is painted on and on; no other is taken.
     pub(super) frozen: bool,
-    /// Left and right are exchanged.
-    pub(super) mirrored: bool,
 }
 
 /// The controls as they stand.
@@ -36,6 +34,7 @@ pub(super) struct Desk {
     presses: i32,
     steadiness: f64,
     pub(super) frozen: bool,
+    /// Left and right are exchanged in the window, as in a mirror; nowhere else.
     pub(super) mirrored: bool,
 }
 
@@ -133,7 +132,6 @@ impl Desk {
             style_weight: self.base_weight * self.strength(),
             steadiness: self.steadiness,
             frozen: self.frozen,
-            mirrored: self.mirrored,
         }
     }
 }

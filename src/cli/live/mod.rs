@@ -12,6 +12,11 @@
 mod artist;
 mod compose;
 mod desk;
+#[cfg(feature = "video")]
+mod encoded;
+#[cfg(not(feature = "video"))]
+#[path = "no_encoded.rs"]
+mod encoded;
 #[cfg(feature = "window")]
 mod keys;
 mod outlets;
@@ -23,11 +28,16 @@ mod pane;
 mod source;
 mod statistics;
 mod view;
+#[cfg(all(feature = "webcam", target_os = "linux"))]
+mod virtual_camera;
+#[cfg(not(all(feature = "webcam", target_os = "linux")))]
+#[path = "no_virtual_camera.rs"]
+mod virtual_camera;
 
 pub(in crate::cli) use statistics::LiveReport;
 
 use super::args::{LiveArgs, LiveOutputArgs};
-use super::exit::Exit;
+use super::exit::{self, Exit};
 use super::masks::{self, Time, Under};
 use super::painter::{self, Place};
 use super::report::{Object, Reporter, Start};
@@ -80,6 +90,10 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
         false => Some(Pane::open(info.size, record.as_deref(), folder)?),
     };
     let outlets = Arc::new(Outlets::open(&args.output, info.size, frame_rate, began)?);
+    let stop = StopToken::new();
+    if let Some(pane) = &pane {
+        pane.when_lost(farewell(&outlets, &stop, screen));
+    }
 
     // Who paints.
     let period = args.latency.map_or(1.0 / rate, |ms| (ms / 1e3).min(1.0 / rate));
@@ -98,7 +112,6 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
 
     // The run.
     let reporter = Reporter::new(args.json.json);
-    let stop = StopToken::new();
     interrupt::listen(&stop, screen, "stopping: recordings are completed");
     let painted = live.as_ref().map_or(info.size, LivePainter::paint_size);
     reporter.tell(&Object::Start(Start {
@@ -118,7 +131,7 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     let mut desk = Desk::new(sets.len(), style_weight, args.steadiness, fade);
     desk.mirrored = args.input.is_none() && !args.no_mirror;
     let wishes = Arc::new(Mutex::new(desk.wishes(Instant::now())));
-    let mut artist = Artist::new(live, wishes.clone(), outlets.clone(), began);
+    let mut artist = Artist::new(live, wishes.clone(), outlets.clone(), stop.clone(), began);
     let mut view = View {
         desk,
         wishes,
@@ -135,9 +148,29 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     let paint = move |captured| artist.paint(captured);
     let ran = run_latest(source, paint, |seen, counts| view.see(seen, counts), &stop);
     // Whatever has happened, what was recorded is completed.
-    view.finish(ran.as_ref().map(|(_, counts)| *counts).unwrap_or_default());
-    ran.map(|(ending, _)| match ending {
-        Ending::Complete => Exit::Done,
-        Ending::Interrupted => Exit::Interrupted,
-    })
+    let failed = view.finish(ran.as_ref().map(|(_, counts)| *counts).unwrap_or_default());
+    match (ran?, failed) {
+        (_, Some(failure)) => Err(failure),
+        ((Ending::Complete, _), None) => Ok(Exit::Done),
+        ((Ending::Interrupted, _), None) => Ok(Exit::Interrupted),
+    }
+}
+
+/// What is done when the window is lost, after which the process ends: what was recorded is completed.
+fn farewell(
+    outlets: &Arc<Outlets>,
+    stop: &StopToken,
+    screen: &Screen,
+) -> impl FnOnce() -> u8 + Send + 'static {
+    let (outlets, stop, screen) = (Arc::downgrade(outlets), stop.clone(), screen.clone());
+    move || {
+        stop.stop();
+        let made = outlets.upgrade().map(|outlets| outlets.finish()).unwrap_or_default();
+        for note in made.notes {
+            screen.line(&format!("stylecast: note: {note}"));
+        }
+        let error = Error::output("the window is lost: it was killed, or its display has ended");
+        screen.always(&exit::sentence(&error));
+        Exit::from(error.kind()) as u8
+    }
 }

@@ -18,6 +18,8 @@ impl Pane {
             .hint("add --no-window, or build it with the feature 'window' (cargo install --path .)"))
     }
 
+    pub(super) fn when_lost(&self, _: impl FnOnce() -> u8 + Send + 'static) {}
+
     pub(super) fn say(&mut self, _: impl Into<String>) {}
 
     pub(super) fn heed(&mut self, _: &mut Desk, _: &[String], _: &Outlets) -> ControlFlow<()> {

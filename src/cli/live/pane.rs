@@ -1,7 +1,7 @@
 //! The window of a live run and what keys do in it.
 
 use super::artist::Picture;
-use super::compose::split;
+use super::compose::{mirrored, split};
 use super::desk::Desk;
 use super::keys::{Action, TABLE, action};
 use super::outlets::Outlets;
@@ -52,6 +52,11 @@ impl Pane {
         })
     }
 
+    /// What is done, as the last thing, when the window is lost without having been closed. Returns the exit code.
+    pub(super) fn when_lost(&self, farewell: impl FnOnce() -> u8 + Send + 'static) {
+        self.window.when_lost(farewell);
+    }
+
     /// Shows a sentence for a while.
     pub(super) fn say(&mut self, text: impl Into<String>) {
         self.message = Some((text.into(), Instant::now()));
@@ -83,7 +88,7 @@ impl Pane {
         match action {
             Action::Quit => {}
             Action::Freeze => desk.frozen = !desk.frozen,
-            Action::Screenshot => match self.screenshot() {
+            Action::Screenshot => match self.screenshot(desk.mirrored) {
                 Ok(Some(path)) => self.say(format!("saved {}", path.display())),
                 Ok(None) => self.say("nothing to save yet"),
                 Err(error) => self.say(error.to_string()),
@@ -153,7 +158,7 @@ impl Pane {
             },
         };
         let help = self.shows_help.then_some(Help { title: "stylecast", keys: &TABLE });
-        self.window.show(&shown(picture, self.divided), |frame| {
+        self.window.show(&shown(picture, self.divided, desk.mirrored), |frame| {
             hud.draw(frame);
             help.iter().for_each(|help| help.draw(frame));
         })?;
@@ -162,18 +167,21 @@ impl Pane {
     }
 
     /// Writes what is shown, without anything over it, under the next free name.
-    fn screenshot(&self) -> Result<Option<PathBuf>> {
+    fn screenshot(&self, is_mirrored: bool) -> Result<Option<PathBuf>> {
         let Some(picture) = &self.picture else { return Ok(None) };
         let names = (1..=MOST_SCREENSHOTS).map(|n| self.folder.join(format!("stylecast-{n:04}.png")));
         let Some(path) = { names }.find(|path| path.symlink_metadata().is_err()) else { return Ok(None) };
-        media::write_picture(&path, &shown(picture, self.divided), false, &[])?;
+        media::write_picture(&path, &shown(picture, self.divided, is_mirrored), false, &[])?;
         Ok(Some(path))
     }
 }
 
-fn shown(picture: &Picture, divided: Option<f32>) -> Cow<'_, Frame> {
+/// The painting, or source and painting divided, as it stands in the window.
+fn shown(picture: &Picture, divided: Option<f32>, is_mirrored: bool) -> Cow<'_, Frame> {
+    let turned = |frame| if is_mirrored { Cow::Owned(mirrored(frame)) } else { Cow::Borrowed(frame) };
+    let painted = turned(&*picture.painted);
     match divided {
-        Some(at) => Cow::Owned(split(&picture.source, &picture.painted, at)),
-        None => Cow::Borrowed(&picture.painted),
+        Some(at) => Cow::Owned(split(&turned(&picture.source), &painted, at)),
+        None => painted,
     }
 }

@@ -7,7 +7,7 @@ use super::pane::Pane;
 use super::statistics::{Dropped, Instruments, Statistics};
 use crate::cli::report::{Object, Reporter};
 use crate::cli::screen::Screen;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pipeline::{Counts, Seen};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -63,7 +63,9 @@ impl View<'_> {
         }
         self.report(counts);
         let is_over = self.until.is_some_and(|until| now >= until);
-        Ok(if is_over { ControlFlow::Break(()) } else { heeded })
+        // Without a window, nobody is left who would see what is painted.
+        let is_in_vain = self.pane.is_none() && self.outlets.have_ended();
+        Ok(if is_over || is_in_vain { ControlFlow::Break(()) } else { heeded })
     }
 
     fn report(&mut self, counts: Counts) {
@@ -85,22 +87,22 @@ impl View<'_> {
         }
     }
 
-    /// Completes what is being written, and says how it went.
-    pub(super) fn finish(mut self, counts: Counts) {
+    /// Completes what is being written, and says how it went. Returns the first failure of what was to be
+    /// written, after which the run has not done what it was asked to.
+    pub(super) fn finish(mut self, counts: Counts) -> Option<Error> {
         // The window goes first: what is left may take a second.
         self.pane = None;
         let Self { desk, names, outlets, statistics, reporter, screen, .. } = self;
         let dropped = Dropped::new(outlets.dropped());
-        // The painter is gone, so nobody else holds them.
-        let made = Arc::into_inner(outlets).map(Outlets::finish).unwrap_or_default();
-        let Made { clips, notes } = made;
+        let Made { clips, notes, failures } = outlets.finish();
         for note in notes {
             screen.line(&format!("stylecast: note: {note}"));
         }
         let style = names.get(desk.look()).map(String::as_str);
         let mut report = statistics.in_all(counts, style, dropped);
-        report.clips = clips.into_iter().map(|(path, _)| path).collect();
+        report.clips = clips;
         screen.line(&format!("stylecast: {report}"));
         reporter.tell(&Object::LiveSummary(report));
+        failures.into_iter().next()
     }
 }
