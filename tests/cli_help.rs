@@ -55,7 +55,7 @@ fn defaults_are_the_librarys_own() {
         ("--content-weight", objective.content_weight.to_string()),
         ("--style-weight", objective.style_weight.to_string()),
         ("--tv", objective.tv_weight.to_string()),
-        ("--content-layer", objective.content_layer.to_string()),
+        ("--content-layer", objective.content_layers[0].0.to_string()),
         ("--pooling", objective.pooling.to_string()),
         ("--style-layers", layers.join(",")),
         ("--seed", settings.seed.to_string()),

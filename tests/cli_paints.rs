@@ -142,6 +142,27 @@ fn a_picture_of_its_own_style_and_content_has_no_loss() {
 
 #[test]
 #[cfg(feature = "embedded-weights")]
+fn several_content_layers_are_told_one_by_one_and_weighted() {
+    let desk = desk();
+    let pictures = ["--content", "f/001.png", "--style", "style.png", "--image", "f/002.png"];
+    let layers = ["--content-layer", "conv1_1=1,conv2_2=3"];
+    let run = desk.run(&[&["loss", "--json"], &pictures[..], &layers[..]].concat()).succeeds();
+    let json = &run.json()[0];
+    let of = |layer: &str| json["content_layers"][layer].as_f64().unwrap();
+    assert!(of("conv1_1") > 0.0 && of("conv2_2") > 0.0);
+    let mean = (of("conv1_1") + 3.0 * of("conv2_2")) / 4.0;
+    assert!((json["content"].as_f64().unwrap() - mean).abs() < 1e-9 * mean);
+    // With one layer it would be said twice.
+    let run =
+        desk.run(&[&["loss", "--json"], &pictures[..], &["--content-layer", "conv2_2"]].concat()).succeeds();
+    assert!(run.json()[0]["content_layers"].is_null());
+    assert_eq!(run.json()[0]["content"].as_f64(), Some(of("conv2_2")));
+    let table = desk.run(&[&["loss"], &pictures[..], &layers[..]].concat()).succeeds();
+    assert!(table.out.contains("content conv2_2"), "{}", table.out);
+}
+
+#[test]
+#[cfg(feature = "embedded-weights")]
 fn bench_tells_one_object_for_each_configuration() {
     let args = [
         "bench",

@@ -63,6 +63,9 @@ fn names_that_do_not_exist() {
         (["--style-layers", "conv1_1=1,conv1_1=2"], "twice"),
         (["--style-layers", ""], "unknown layer"),
         (["--content-layer", "relu4_2"], "relu4_2"),
+        (["--content-layer", "conv4_2=-1"], "conv4_2"),
+        (["--content-layer", "conv3_2=1,conv3_2=2"], "twice"),
+        (["--content-layer", "conv4_2=0"], "add up to nothing"),
         // VGG-19 alone has it.
         (["--content-layer", "conv4_4"], "vgg16 has no layer conv4_4"),
         (["--pooling", "min"], "avg max"),

@@ -79,7 +79,7 @@ fn of_every_layer(pooling: Pooling) {
             content_weight,
             style_weight,
             style_layers: vec![(layer, 1.0)],
-            content_layer: layer,
+            content_layers: vec![(layer, 1.0)],
             pooling,
             ..ObjectiveSettings::default()
         };
@@ -106,6 +106,12 @@ fn of_everything_together() {
     let settings =
         ObjectiveSettings { style_layers: layers, content_weight: 0.1, ..ObjectiveSettings::default() };
     assert_is_slope(&network(Pooling::Average), settings, "two style layers, deeper content");
+    // One of them lies at a style layer, where both write the same gradient.
+    let layers = [("conv1_2", 1.0), ("conv3_1", 0.5), ("conv4_2", 2.0)];
+    let layers = layers.map(|(name, weight)| (name.parse().unwrap(), weight)).to_vec();
+    let settings =
+        ObjectiveSettings { content_layers: layers, style_weight: 0.3, ..ObjectiveSettings::default() };
+    assert_is_slope(&network(Pooling::Average), settings, "three content layers");
 }
 
 #[test]

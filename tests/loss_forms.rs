@@ -118,7 +118,7 @@ fn each_form_is_its_papers_equation_on_both_engines() {
     let [p, x, a] = [1, 2, 3].map(|seed| Features::new(&exact, &picture(seed)));
     for form in [LossForm::Relative, LossForm::Gatys, LossForm::Mean] {
         let settings = settings(form);
-        let layer = settings.content_layer;
+        let layer = settings.content_layers[0].0;
         let content = expected(form, x.at(layer), p.at(layer), true);
         let style: Vec<f64> = settings
             .style_layers

@@ -57,7 +57,7 @@ fn check(gradient_tolerance: f64, network: impl Fn(&Weights, Pooling) -> Result<
                 .iter()
                 .map(|(l, w)| (l.parse().unwrap(), w.as_f64().unwrap()))
                 .collect(),
-            content_layer: case["content_layer"].as_str().unwrap().parse().unwrap(),
+            content_layers: vec![(case["content_layer"].as_str().unwrap().parse().unwrap(), 1.0)],
             pooling: case["pooling"].as_str().unwrap().parse().unwrap(),
             ..ObjectiveSettings::default()
         };

@@ -59,7 +59,7 @@ fn to_its_last_layer_on_both_engines_alike() {
     let layer = |name: &str| name.parse::<Layer>().unwrap();
     let settings = ObjectiveSettings {
         style_layers: ["conv1_1", "conv3_4", "conv4_4", "conv5_4"].map(|name| (layer(name), 1.0)).to_vec(),
-        content_layer: layer("conv3_4"),
+        content_layers: vec![(layer("conv3_4"), 1.0)],
         ..ObjectiveSettings::default()
     };
     let (ours, gradient) = losses(&weights, &Device::Cpu, &settings);
@@ -81,7 +81,7 @@ fn to_its_last_layer_on_both_engines_alike() {
 #[test]
 fn its_fourth_convolutions_are_refused_on_vgg16() {
     let layer = "conv4_4".parse::<Layer>().unwrap();
-    let settings = ObjectiveSettings { content_layer: layer, ..ObjectiveSettings::default() };
+    let settings = ObjectiveSettings { content_layers: vec![(layer, 1.0)], ..ObjectiveSettings::default() };
     let error = settings.check(Model::Vgg16).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("vgg16 has no layer conv4_4"), "{error}");

@@ -11,7 +11,7 @@ use crate::eval::LossJudge;
 use crate::frame::{Frame, Size};
 use crate::pixels::Pixels;
 use crate::resize::resize_frame;
-use crate::vgg::Model;
+use crate::vgg::{Layer, Model};
 use std::fmt::Write as _;
 use std::io::Write as _;
 
@@ -47,9 +47,15 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
     let mut judge = LossJudge::new(network, objective, &styles)?;
     let losses = judge.losses(&Pixels::from_frame(&content), &Pixels::from_frame(&image))?;
     let squares: f64 = judge.gradient().data().iter().map(|&value| f64::from(value).powi(2)).sum();
+    let named = |layers: &[(Layer, f64)]| layers.iter().map(|(l, value)| (l.to_string(), *value)).collect();
     let report = LossReport {
         content: losses.content,
-        style: losses.style.iter().map(|(layer, value)| (layer.to_string(), *value)).collect(),
+        content_layers: if losses.content_layers.len() > 1 {
+            named(&losses.content_layers)
+        } else {
+            named(&[])
+        },
+        style: named(&losses.style),
         tv: losses.tv,
         total: losses.total,
         gradient_norm: squares.sqrt(),
@@ -67,9 +73,12 @@ fn table(report: &LossReport, size: Size) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: f64| {
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{name:<14} {value:>12.6}");
+        let _ = writeln!(text, "{name:<15} {value:>12.6}");
     };
     row("content", report.content);
+    for (layer, value) in &report.content_layers {
+        row(&format!("content {layer}"), *value);
+    }
     for (layer, value) in &report.style {
         row(&format!("style {layer}"), *value);
     }

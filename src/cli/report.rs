@@ -131,6 +131,9 @@ impl Summary {
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct LossReport {
     pub(super) content: f64,
+    /// Of each content layer, where there are several.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) content_layers: BTreeMap<String, f64>,
     pub(super) style: BTreeMap<String, f64>,
     pub(super) tv: f64,
     /// The weighted sum.
@@ -329,6 +332,7 @@ mod tests {
         assert!(Summary::new(&nothing, Path::new("out.mp4")).output.is_none());
         let loss = LossReport {
             content: 0.5,
+            content_layers: BTreeMap::new(),
             style: [("conv1_1".to_owned(), 0.25)].into(),
             tv: 0.0,
             total: 1.25,

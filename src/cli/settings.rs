@@ -25,7 +25,7 @@ pub(super) fn objective(args: &ObjectiveArgs, model: Option<Model>) -> Result<Ob
         style_weight: args.style_weight,
         tv_weight: args.tv,
         style_layers: args.style_layers.0.clone(),
-        content_layer: args.content_layer,
+        content_layers: args.content_layer.0.clone(),
         pooling: args.pooling,
     };
     // A file of weights may turn out to be VGG-19, which has every layer there is.

@@ -96,18 +96,21 @@ pub(super) fn device(text: &str) -> Result<DeviceChoice, String> {
     parsed(text)
 }
 
-/// Style layers and their weights: `conv1_1=1,conv2_1=0.5`; a name alone weighs 1.
+/// Layers and their weights: `conv1_1=1,conv2_1=0.5`; a name alone weighs 1.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct StyleLayers(pub(super) Vec<(Layer, f64)>);
+pub(super) struct Layers(pub(super) Vec<(Layer, f64)>);
 
-impl fmt::Display for StyleLayers {
+impl fmt::Display for Layers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let [(layer, 1.0)] = self.0.as_slice() {
+            return layer.fmt(f);
+        }
         let layers: Vec<_> = self.0.iter().map(|(layer, weight)| format!("{layer}={weight}")).collect();
         f.write_str(&layers.join(","))
     }
 }
 
-pub(super) fn style_layers(text: &str) -> Result<StyleLayers, String> {
+pub(super) fn layers(text: &str) -> Result<Layers, String> {
     text.split(',')
         .map(|part| {
             let (layer, value) = part.split_once('=').unwrap_or((part, "1"));
@@ -116,7 +119,7 @@ pub(super) fn style_layers(text: &str) -> Result<StyleLayers, String> {
             Ok((layer, value))
         })
         .collect::<Result<_, _>>()
-        .map(StyleLayers)
+        .map(Layers)
 }
 
 /// Ticks of a microsecond.
@@ -214,12 +217,15 @@ mod tests {
     }
 
     #[test]
-    fn style_layers_read_what_they_print() {
-        let layers = style_layers("conv1_1=1,conv2_1=0.5,conv5_1").unwrap();
-        assert_eq!(layers.to_string(), "conv1_1=1,conv2_1=0.5,conv5_1=1");
-        assert_eq!(style_layers(&layers.to_string()).unwrap(), layers);
+    fn layers_read_what_they_print() {
+        let several = layers("conv1_1=1,conv2_1=0.5,conv5_1").unwrap();
+        assert_eq!(several.to_string(), "conv1_1=1,conv2_1=0.5,conv5_1=1");
+        assert_eq!(layers("conv4_2").unwrap().to_string(), "conv4_2");
+        for list in ["conv4_2", "conv4_2=2", "conv3_2=1,conv4_2=2"] {
+            assert_eq!(layers(list).unwrap().to_string(), list);
+        }
         for bad in ["", "conv1_1=", "conv1_1=-1", "conv1_1=nan", "conv9_1=1", "conv1_1=1,", "=1"] {
-            assert!(style_layers(bad).is_err(), "{bad}");
+            assert!(layers(bad).is_err(), "{bad}");
         }
     }
 }

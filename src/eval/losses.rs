@@ -63,10 +63,8 @@ impl LossJudge {
     /// As there.
     pub fn judge(&mut self, source: &Pixels, painted: &Pixels) -> Result<FrameLosses> {
         let losses = self.losses(source, painted)?;
-        let layers = &self.objective.settings().style_layers;
-        let weights: f64 = layers.iter().map(|(_, weight)| weight).sum();
-        let style = losses.style.iter().zip(layers).map(|((_, loss), (_, weight))| weight / weights * loss);
-        Ok(FrameLosses { objective: losses.total, style: style.sum(), content: losses.content })
+        let style = losses.style_mean(self.objective.settings());
+        Ok(FrameLosses { objective: losses.total, style, content: losses.content })
     }
 
     /// The gradient of the last total with respect to the pixels.

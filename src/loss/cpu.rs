@@ -3,7 +3,8 @@
 //! Each term's value and gradient are computed on the way back, where a layer's features are read
 //! anyway, and nothing is allocated once a size has been seen.
 
-use super::objective::{missing, other_size};
+use super::content::ContentTerm;
+use super::objective::{content_of_nothing, deepest, missing, other_size};
 use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
@@ -20,21 +21,15 @@ use std::time::Duration;
 pub(super) struct CpuObjective {
     network: Arc<CpuNetwork>,
     plan: Option<Plan>,
-    content: Option<ContentTarget>,
+    content: Vec<ContentTerm<Blocked>>,
     /// A Gram matrix and the coefficients of its gradient, for the layer at work.
     gram: Vec<f32>,
     coefficients: Vec<f32>,
 }
 
-struct ContentTarget {
-    features: Blocked,
-    /// What the squared distance is divided by.
-    divisor: f64,
-}
-
 impl CpuObjective {
     pub(super) fn new(network: Arc<CpuNetwork>) -> Self {
-        Self { network, plan: None, content: None, gram: Vec::new(), coefficients: Vec::new() }
+        Self { network, plan: None, content: Vec::new(), gram: Vec::new(), coefficients: Vec::new() }
     }
 
     /// The last pass: what its stages took, and the memory it holds.
@@ -71,17 +66,25 @@ impl CpuObjective {
     }
 
     /// See [`super::Objective::set_content`]; returns the loss of a picture without any features.
-    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer, form: LossForm) -> Result<f64> {
+    pub(super) fn set_content(
+        &mut self,
+        picture: &Pixels,
+        layers: &[(Layer, f64)],
+        form: LossForm,
+    ) -> Result<f64> {
+        let Some(deepest) = layers.iter().map(|(layer, _)| *layer).max() else { return Ok(0.0) };
         let network = self.network.clone();
-        let mut plan = self.plan(picture.size(), layer)?;
-        plan.forward(&network, picture.data(), layer)?;
-        let features = plan.features(&network, layer).ok_or_else(|| missing(layer))?.clone();
-        let norm_squared = squared_norm(network.cpu(), &features);
-        let count = features.channels() * features.size().pixels();
-        let divisor = form.content_divisor(norm_squared, count);
-        self.content = Some(ContentTarget { features, divisor });
+        let mut plan = self.plan(picture.size(), deepest)?;
+        plan.forward(&network, picture.data(), deepest)?;
+        let term = |&(layer, weight): &(Layer, f64)| {
+            let features = plan.features(&network, layer).ok_or_else(|| missing(layer))?.clone();
+            let norm_squared = squared_norm(network.cpu(), &features);
+            let count = features.channels() * features.size().pixels();
+            Ok(ContentTerm::new((layer, weight), features, norm_squared, count, form))
+        };
+        self.content = layers.iter().map(term).collect::<Result<_>>()?;
         self.plan = Some(plan);
-        Ok(norm_squared / divisor)
+        Ok(content_of_nothing(&self.content))
     }
 
     /// See [`super::Objective::evaluate`]; total variation is added there.
@@ -93,7 +96,7 @@ impl CpuObjective {
         gradient: &mut Pixels,
     ) -> Result<Losses> {
         let mut losses = Losses::default();
-        let Some(deepest) = settings.deepest(style, self.content.is_some()) else {
+        let Some(deepest) = deepest(style, &self.content) else {
             gradient.data_mut().fill(0.0);
             return Ok(losses);
         };
@@ -102,6 +105,7 @@ impl CpuObjective {
         let mut plan = self.plan(x.size(), deepest)?;
         plan.forward(&network, x.data(), deepest)?;
         losses.style = style.iter().map(|term| (term.layer(), 0.0)).collect();
+        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
         let Self { content, gram: matrix, coefficients, .. } = self;
         let tap = |layer: Layer, features: &Blocked, tap: &mut Blocked, scratch: &mut Scratch| {
             let mut tapped = false;
@@ -128,16 +132,18 @@ impl CpuObjective {
                 }
                 tapped = true;
             }
-            if let Some(content) = content.as_ref().filter(|_| layer == settings.content_layer) {
-                if features.size() != content.features.size() {
+            let kept = content.iter().zip(&mut losses.content_layers);
+            for (term, loss) in kept.filter(|(term, _)| term.layer() == layer) {
+                if features.size() != term.target().size() {
                     return Err(other_size());
                 }
-                losses.content = squared_distance(cpu, features, &content.features)? / content.divisor;
-                let scale = 2.0 * settings.content_weight / content.divisor;
+                loss.1 = term.value(squared_distance(cpu, features, term.target())?);
+                losses.content += term.weight() * loss.1;
                 if !tapped {
                     tap.clear();
                 }
-                add_scaled_difference(cpu, scale as f32, features, &content.features, tap)?;
+                let slope = term.slope(settings.content_weight);
+                add_scaled_difference(cpu, slope as f32, features, term.target(), tap)?;
                 tapped = true;
             }
             Ok(tapped)

@@ -5,6 +5,7 @@
 //! One equation, one file. [`Objective`] puts them together for one picture size: value and gradient
 //! with respect to the pixels, on the CPU's engine or on candle's tensors.
 
+mod content;
 mod cpu;
 mod form;
 mod gram;
@@ -22,6 +23,6 @@ pub use gram::Gram;
 pub use guide::Guide;
 pub use objective::{Losses, Objective, StylePart, StyleTarget};
 pub use scale::fine_share;
-pub use settings::ObjectiveSettings;
+pub use settings::{ObjectiveSettings, shares};
 pub use style::StyleTerm;
 pub use temporal::Hold;

@@ -7,7 +7,9 @@
 //! come to, weighted, in a picture without any features, over what they come to in the relative form with
 //! the default weights. It belongs to the targets and not to the picture, so it has no gradient.
 
+use super::content::ContentTerm;
 use super::cpu::CpuObjective;
+use super::settings::shares;
 use super::temporal::{Hold, temporal};
 use super::tensor::TensorObjective;
 use super::tv::total_variation;
@@ -21,8 +23,10 @@ use std::time::Duration;
 /// The terms of the objective for one picture, unweighted, and their weighted sum.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Losses {
-    /// `L_content`.
+    /// `L_content`, the weighted mean over the content layers.
     pub content: f64,
+    /// `L_c` of every content layer, in the order of the settings.
+    pub content_layers: Vec<(Layer, f64)>,
     /// `L_l` of every style layer, in the order of the settings; of several styles their sum, each by its
     /// share.
     pub style: Vec<(Layer, f64)>,
@@ -33,6 +37,15 @@ pub struct Losses {
     /// `content_weight · L_content + style_weight · Σ w_l L_l + u · (tv_weight · L_tv + temporal_weight ·
     /// L_temporal)`, `Σ w_l = 1`; `u` is 1 in the relative form ([`Objective::unit`]).
     pub total: f64,
+}
+
+impl Losses {
+    /// `L_style = Σ w_l L_l` over the layers of the `settings` that these are the losses of, `Σ w_l = 1`; 0
+    /// without a style.
+    pub fn style_mean(&self, settings: &ObjectiveSettings) -> f64 {
+        let of = |layer| self.style.iter().find(|(l, _)| *l == layer).map_or(0.0, |(_, loss)| *loss);
+        shares(&settings.style_layers).into_iter().map(|(layer, share)| share * of(layer)).sum()
+    }
 }
 
 /// What a style is to the objective: its Gram matrix at every style layer.
@@ -141,14 +154,8 @@ impl Objective {
 
     /// Paints towards several styles at once from now on, each where its guide says.
     pub fn set_styles(&mut self, parts: Vec<StylePart>) {
-        let sum: f64 = self.settings.style_layers.iter().map(|(_, weight)| weight).sum();
-        let weight = |layer| {
-            self.settings
-                .style_layers
-                .iter()
-                .find(|(l, _)| *l == layer)
-                .map_or(0.0, |(_, weight)| weight / sum)
-        };
+        let shares = shares(&self.settings.style_layers);
+        let weight = |layer| shares.iter().find(|(l, _)| *l == layer).map_or(0.0, |(_, weight)| *weight);
         let form = self.settings.form;
         let terms = parts.into_iter().flat_map(|StylePart { target, guide, share }| {
             let guide = guide.map(Arc::new);
@@ -164,12 +171,12 @@ impl Objective {
     /// Keeps the content of `picture` from now on.
     ///
     /// # Errors
-    /// A picture too small for the content layer.
+    /// A picture too small for the deepest content layer.
     pub fn set_content(&mut self, picture: &Pixels) -> Result<()> {
-        let ObjectiveSettings { content_layer: layer, form, .. } = self.settings;
+        let (layers, form) = (shares(&self.settings.content_layers), self.settings.form);
         self.of_nothing[0] = match &mut self.engine {
-            Engine::Cpu(engine) => engine.set_content(picture, layer, form)?,
-            Engine::Tensor(engine) => engine.set_content(picture, layer, form)?,
+            Engine::Cpu(engine) => engine.set_content(picture, &layers, form)?,
+            Engine::Tensor(engine) => engine.set_content(picture, &layers, form)?,
         };
         Ok(())
     }
@@ -243,6 +250,16 @@ fn add_up_layers(values: &mut Vec<(Layer, f64)>) {
         }
     }
     values.truncate(kept);
+}
+
+/// The deepest layer that the terms need.
+pub(super) fn deepest<F>(style: &[StyleTerm], content: &[ContentTerm<F>]) -> Option<Layer> {
+    style.iter().map(StyleTerm::layer).chain(content.iter().map(ContentTerm::layer)).max()
+}
+
+/// The content loss of a picture without any features.
+pub(super) fn content_of_nothing<F>(content: &[ContentTerm<F>]) -> f64 {
+    content.iter().map(|term| term.weight() * term.of_nothing()).sum()
 }
 
 /// The error for a layer that was checked before and yet is not there.

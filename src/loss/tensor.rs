@@ -3,6 +3,8 @@
 //! The features stay on the device; only Gram matrices (small) and pixels travel. The plain reference
 //! for the CPU's engine, and the first way to run on a GPU.
 
+use super::content::ContentTerm;
+use super::objective::{content_of_nothing, deepest, missing, other_size};
 use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::pixels::Pixels;
@@ -13,19 +15,13 @@ use std::sync::Arc;
 /// The objective for one content picture on one network. See [`super::Objective`] for the terms.
 pub(super) struct TensorObjective {
     network: Arc<TensorNetwork>,
-    content: Option<ContentTarget>,
-}
-
-struct ContentTarget {
-    features: Tensor,
-    /// What the squared distance is divided by.
-    divisor: f64,
+    content: Vec<ContentTerm<Tensor>>,
 }
 
 impl TensorObjective {
     /// No content yet.
     pub(super) fn new(network: Arc<TensorNetwork>) -> Self {
-        Self { network, content: None }
+        Self { network, content: Vec::new() }
     }
 
     /// A picture as `[1, 3, H, W]` on the network's device.
@@ -47,21 +43,30 @@ impl TensorObjective {
     }
 
     fn features<'a>(&self, activations: &'a Activations, layer: Layer) -> Result<&'a Tensor> {
-        activations.get(layer, self.network.model()).ok_or_else(|| super::objective::missing(layer))
+        activations.get(layer, self.network.model()).ok_or_else(|| missing(layer))
     }
 
-    /// Takes the features of `picture` at `layer` as the content to keep; returns the loss of a picture
-    /// without any features.
+    /// Takes the features of `picture` at `layers`, with their normalised weights, as the content to keep;
+    /// returns the loss of a picture without any features.
     ///
     /// # Errors
     /// As [`Self::grams`].
-    pub(super) fn set_content(&mut self, picture: &Pixels, layer: Layer, form: LossForm) -> Result<f64> {
-        let activations = self.network.forward(&self.upload(picture)?, layer)?;
-        let features = self.features(&activations, layer)?.clone();
-        let norm_squared = scalar(&features.sqr()?.sum_all()?)?;
-        let divisor = form.content_divisor(norm_squared, features.elem_count());
-        self.content = Some(ContentTarget { features, divisor });
-        Ok(norm_squared / divisor)
+    pub(super) fn set_content(
+        &mut self,
+        picture: &Pixels,
+        layers: &[(Layer, f64)],
+        form: LossForm,
+    ) -> Result<f64> {
+        let Some(deepest) = layers.iter().map(|(layer, _)| *layer).max() else { return Ok(0.0) };
+        let activations = self.network.forward(&self.upload(picture)?, deepest)?;
+        let term = |&(layer, weight): &(Layer, f64)| {
+            let features = self.features(&activations, layer)?.clone();
+            let norm_squared = scalar(&features.sqr()?.sum_all()?)?;
+            let count = features.elem_count();
+            Ok(ContentTerm::new((layer, weight), features, norm_squared, count, form))
+        };
+        self.content = layers.iter().map(term).collect::<Result<_>>()?;
+        Ok(content_of_nothing(&self.content))
     }
 
     /// Every term for the picture `x` and the gradient of the weighted sum with respect to it
@@ -77,8 +82,9 @@ impl TensorObjective {
         gradient: &mut Pixels,
     ) -> Result<Losses> {
         let mut losses = Losses::default();
-        let Some(deepest) = settings.deepest(style, self.content.is_some()) else { return Ok(losses) };
+        let Some(deepest) = deepest(style, &self.content) else { return Ok(losses) };
         let activations = self.network.forward(&self.upload(x)?, deepest)?;
+        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
         let mut style_values = vec![0.0; style.len()];
         let back = self.network.backward(&activations, |layer| {
             let mut tap: Option<Tensor> = None;
@@ -105,13 +111,15 @@ impl TensorObjective {
                     None => pull,
                 });
             }
-            if let Some(content) = self.content.as_ref().filter(|_| layer == settings.content_layer) {
-                if features.dims() != content.features.dims() {
-                    return Err(super::objective::other_size());
+            let kept = self.content.iter().zip(&mut losses.content_layers);
+            for (term, loss) in kept.filter(|(term, _)| term.layer() == layer) {
+                if features.dims() != term.target().dims() {
+                    return Err(other_size());
                 }
-                let difference = features.sub(&content.features)?;
-                losses.content = scalar(&difference.sqr()?.sum_all()?)? / content.divisor;
-                let pull = (difference * (2.0 * settings.content_weight / content.divisor))?;
+                let difference = features.sub(term.target())?;
+                loss.1 = term.value(scalar(&difference.sqr()?.sum_all()?)?);
+                losses.content += term.weight() * loss.1;
+                let pull = (difference * term.slope(settings.content_weight))?;
                 tap = Some(match tap {
                     Some(tap) => tap.add(&pull)?,
                     None => pull,

@@ -1,11 +1,11 @@
 //! Options about how to paint, shared by the commands. Every default is the library's own.
 
 use super::MaskArgs;
-use crate::cli::values::{self, StyleLayers};
+use crate::cli::values::{self, Layers};
 use crate::device::DeviceChoice;
 use crate::loss::{LossForm, ObjectiveSettings};
 use crate::stylize::{OptimizerKind, PaintSettings, Start};
-use crate::vgg::{Layer, Model, Pooling};
+use crate::vgg::{Model, Pooling};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -40,11 +40,11 @@ pub(crate) struct ObjectiveArgs {
     #[arg(long, value_name = "W", default_value_t = objective().tv_weight, value_parser = values::weight, allow_hyphen_values = true)]
     pub(crate) tv: f64,
     /// Layers that describe the style, with their weights.
-    #[arg(long, value_name = "LAYER=W,…", default_value_t = StyleLayers(objective().style_layers), value_parser = values::style_layers)]
-    pub(crate) style_layers: StyleLayers,
-    /// Layer that describes the content.
-    #[arg(long, value_name = "LAYER", default_value_t = objective().content_layer, value_parser = values::parsed::<Layer>)]
-    pub(crate) content_layer: Layer,
+    #[arg(long, value_name = "LAYER=W,…", default_value_t = Layers(objective().style_layers), value_parser = values::layers)]
+    pub(crate) style_layers: Layers,
+    /// Layer that describes the content, or several with their weights.
+    #[arg(long, alias = "content-layers", value_name = "LAYER=W,…", default_value_t = Layers(objective().content_layers), value_parser = values::layers)]
+    pub(crate) content_layer: Layers,
     /// How the network shrinks pictures: avg or max.
     #[arg(long, value_name = "KIND", default_value_t = objective().pooling, value_parser = values::parsed::<Pooling>)]
     pub(crate) pooling: Pooling,
