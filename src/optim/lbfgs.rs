@@ -126,6 +126,14 @@ impl Lbfgs {
         if x == best.x { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// Ends the search: where the last point that was judged was taken back, `x` becomes the best one instead
+    /// of a further try from there, which may be as bad.
+    pub fn settle(&self, x: &mut [f32]) {
+        if let Some(best) = self.best.as_ref().filter(|_| self.rejected > 0) {
+            x.copy_from_slice(&best.x);
+        }
+    }
+
     /// Learns from the gradient at `x` and makes it the best point if it is good enough.
     fn judge(&mut self, x: &[f32], value: f64, gradient: &[f32]) {
         let Some(mut best) = self.best.take() else {
@@ -239,6 +247,21 @@ mod tests {
             *g = (2.0 * stiffness * d) as f32;
         }
         value
+    }
+
+    #[test]
+    fn who_stops_at_a_step_that_was_taken_back_has_the_best_point() {
+        let mut lbfgs = Lbfgs::new();
+        let mut x = vec![0.5f32; 4];
+        let _ = lbfgs.step(&mut x, 1.0, &[1.0; 4], |_| ());
+        let tried = x.clone();
+        lbfgs.settle(&mut x);
+        assert_eq!(x, tried, "a step that nobody has judged is taken");
+        // Worse than before: taken back, and a shorter one tried.
+        let _ = lbfgs.step(&mut x, 2.0, &[1.0; 4], |_| ());
+        assert_ne!(x, [0.5; 4]);
+        lbfgs.settle(&mut x);
+        assert_eq!(x, [0.5; 4]);
     }
 
     /// Steps until nothing improves or `most` evaluations are used; how many were.

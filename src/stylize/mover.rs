@@ -70,6 +70,13 @@ impl Mover {
         }
     }
 
+    /// Ends with the best that is known, if the last step was none.
+    pub(super) fn settle(&self, x: &mut Pixels) {
+        if self.kind == OptimizerKind::Lbfgs {
+            self.lbfgs.settle(x.data_mut());
+        }
+    }
+
     /// Moves `x`, where the objective has `value` and `gradient`. `Break`: nothing improves it any more.
     pub(super) fn step(&mut self, x: &mut Pixels, value: f64, gradient: &Pixels) -> ControlFlow<()> {
         let size = x.size();

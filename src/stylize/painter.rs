@@ -386,6 +386,7 @@ impl Painter {
                 break;
             }
         }
+        self.mover.settle(x);
         Ok(report)
     }
 }
