@@ -30,6 +30,7 @@ pub mod resize;
 pub mod sink;
 pub mod slot;
 pub mod source;
+pub mod study;
 pub mod stylize;
 pub mod text;
 pub mod time;

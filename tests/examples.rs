@@ -164,3 +164,15 @@ fn example_08_paints_with_a_deadline() {
     let painted = read_picture(&folder.path().join("painted/00001.png")).unwrap();
     assert!(difference(&photo, &painted) > 8.0, "it is painted");
 }
+
+#[test]
+fn example_09_shows_the_layers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (photo, sheet) = (folder.path().join("photo.png"), folder.path().join("layers.png"));
+    put_photo(&photo, 0);
+    let told = run(example("09").args([&photo, &style(), &sheet])).stderr;
+    // Five layers twice, and all of them together.
+    assert_eq!(String::from_utf8(told).unwrap().lines().count(), 11);
+    // Higher than six of its pictures.
+    assert!(read_picture(&sheet).unwrap().size().height > 6 * 48);
+}

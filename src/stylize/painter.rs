@@ -350,6 +350,19 @@ impl Painter {
         })
     }
 
+    /// Every term of the objective for a picture that was painted from `source`, by whomever; both have the
+    /// size at which they are compared.
+    ///
+    /// # Errors
+    /// Pictures too small for the network or of different sizes, or a failing device.
+    pub fn losses(&mut self, source: &Frame, painted: &Frame) -> Result<Losses> {
+        let network = self.network.clone();
+        network.install(|| {
+            self.aim_at(&Pixels::from_frame(source))?;
+            self.objective.evaluate(&Pixels::from_frame(painted), &mut self.gradient)
+        })
+    }
+
     /// `source` in the tones of the style, if any is to be painted towards.
     fn fresh(&self, source: &Pixels) -> Result<Pixels> {
         let mut fresh = source.clone();
@@ -364,6 +377,13 @@ impl Painter {
         self.settings.style_size.unwrap_or(size.longest_side())
     }
 
+    /// Gives the content of `source`, and the style as it is looked at beside it, to the objective.
+    fn aim_at(&mut self, source: &Pixels) -> Result<()> {
+        self.objective.set_content(source)?;
+        let longest = self.style_size(source.size());
+        self.looks.give(&mut self.objective, longest, source.size(), &self.masks)
+    }
+
     /// Moves `x` towards the objective of `source`.
     fn optimise(
         &mut self,
@@ -372,9 +392,7 @@ impl Painter {
         iterations: usize,
         on_step: &mut dyn FnMut(usize, &Losses) -> ControlFlow<()>,
     ) -> Result<PaintReport> {
-        self.objective.set_content(source)?;
-        let longest = self.style_size(source.size());
-        self.looks.give(&mut self.objective, longest, source.size(), &self.masks)?;
+        self.aim_at(source)?;
         let mut report = PaintReport::default();
         for _ in 0..iterations {
             let losses = self.objective.evaluate(x, &mut self.gradient)?;

@@ -115,6 +115,23 @@ impl Layer {
         1 << (self.block - 1)
     }
 
+    /// Pixels on a side of the square that one output value depends on: 3 at conv1_1, 132 at conv5_1 of
+    /// VGG-16.
+    pub fn receptive_field(self, model: Model) -> usize {
+        let mut side = 1;
+        let mut block = 1;
+        for layer in model.layers().take_while(|layer| *layer <= self) {
+            if layer.block() != block {
+                // The pool between joins two positions.
+                side += layer.stride() / 2;
+                block = layer.block();
+            }
+            // A 3×3 kernel looks one position further on either side.
+            side += 2 * layer.stride();
+        }
+        side
+    }
+
     /// Whether `model` has this layer (VGG-16 lacks conv3_4, conv4_4 and conv5_4).
     pub const fn is_in(self, model: Model) -> bool {
         self.index() <= model.block_lengths()[self.block() - 1]
@@ -161,6 +178,20 @@ mod tests {
         for bad in ["conv0_1", "conv1_3", "conv6_1", "conv3_5", "conv3", "relu1_1", "conv1_", ""] {
             assert!(bad.parse::<Layer>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn receptive_fields_are_the_published_ones() {
+        // Araujo, Norris & Sim (2019), *Computing Receptive Fields of Convolutional Neural Networks*: VGG-16
+        // ends at 212 pixels behind its last pool, which joins two positions of stride 16.
+        let last = |model: Model| model.layers().last().unwrap().receptive_field(model);
+        assert_eq!(last(Model::Vgg16) + 16, 212);
+        // By hand: two more convolutions of stride 1, a pool and one of stride 2.
+        assert_eq!(Layer::CONV1_1.receptive_field(Model::Vgg16), 3);
+        assert_eq!(Layer::CONV2_1.receptive_field(Model::Vgg16), 10);
+        // The fourth convolutions of blocks 3 and 4, by hand.
+        assert_eq!(Layer::CONV5_1.receptive_field(Model::Vgg16), 132);
+        assert_eq!(Layer::CONV5_1.receptive_field(Model::Vgg19), 132 + 2 * (4 + 8));
     }
 
     #[test]
