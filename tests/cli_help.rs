@@ -16,6 +16,7 @@ fn every_command_has_its_help() {
         &["again"],
         &["recipes"],
         &["recipes", "show"],
+        &["layers"],
         &["loss"],
         &["eval"],
         &["bench"],

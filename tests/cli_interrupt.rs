@@ -120,6 +120,31 @@ fn an_interrupted_picture_is_written_as_it_is() {
 }
 
 #[test]
+fn an_interrupted_study_keeps_the_pictures_that_are_done() {
+    let desk = Desk::new();
+    let (photo, style) = (media("poppies.jpg"), media("auvers.jpg"));
+    let args = ["layers", &photo, "--style", &style, "--cell", "32", "--iterations", "30", "-o", "out.png"];
+    let mut child = desk.spawn(&[&args[..], &["--pictures", "single", "--json"]].concat());
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    wait_for(&mut lines, "layers_cell", 2);
+    interrupt(&child, "-INT");
+    let mut rest = String::new();
+    lines.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(desk.files(), ["out.json", "out.png", "single"]);
+    let report: serde_json::Value = serde_json::from_str(rest.lines().last().unwrap()).unwrap();
+    assert_eq!((&report["type"], &report["ending"]), (&"layers".into(), &"interrupted".into()));
+    let painted = report["painted"].as_u64().unwrap() as usize;
+    assert!((2..11).contains(&painted), "{painted}");
+    assert_eq!(std::fs::read_dir(desk.path("single")).unwrap().count(), painted);
+    let cells = report["cells"].as_array().unwrap();
+    assert_eq!(cells.len(), 11);
+    for (i, cell) in cells.iter().enumerate() {
+        assert_eq!(cell["own"].is_null(), i >= painted, "{cell}");
+    }
+}
+
+#[test]
 fn an_interrupted_judge_tells_what_it_has() {
     let desk = Desk::new();
     let (clip, style) = (media("big-buck-bunny.mp4"), media("auvers.jpg"));

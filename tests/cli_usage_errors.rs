@@ -125,6 +125,34 @@ fn what_is_missing_or_contradicts_itself() {
 }
 
 #[test]
+fn studies_that_cannot_be() {
+    let desk = Desk::new();
+    desk.picture("a.png", Size::new(20, 20)).picture("b.png", Size::new(20, 20));
+    let layers = ["layers", "a.png", "--style", "b.png", "-o", "out.png"];
+    for (wrong, named) in [
+        (&["--content", "--texture"][..], "cannot be used with"),
+        (&["--iterations", "0"], "0 iterations"),
+        (&["--iterations", "-1"], "--iterations"),
+        (&["--cell", "0"], "--cell"),
+        (&["--start-from", "previous"], "no frame before"),
+        (&["--style-layers", "conv3_1"], "only one style layer"),
+        (&["--content", "--content-layer", "conv3_1"], "only one content layer"),
+        (&["--content", "--content-weight", "0"], "the content has no weight"),
+        (&["--style-weight", "0"], "the style has no weight"),
+        (&["--style", "a.png"], "2 styles are given"),
+        (&["--content-layer", "conv3_4"], "vgg16 has no layer conv3_4"),
+    ] {
+        refused(&desk, &layers, wrong, named);
+    }
+    refused(&desk, &["layers", "-o", "out.png"], &["--style", "b.png"], "<IN>");
+    refused(&desk, &["layers", "a.png", "-o", "out.png"], &[], "--style");
+    refused(&desk, &["layers", "a.png", "--style", "b.png"], &["-o", "-"], "pipe");
+    refused(&desk, &["layers", "a.png", "--style", "b.png"], &["-o", "out.json"], "out.json");
+    refused(&desk, &["layers", "a.png", "--style", "b.png", "-y"], &["-o", "a.png"], "being read");
+    assert_eq!(desk.files(), ["a.png", "b.png"]);
+}
+
+#[test]
 fn what_is_read_is_never_overwritten() {
     let desk = Desk::new();
     desk.picture("a.png", Size::new(20, 20)).picture("b.png", Size::new(20, 20));

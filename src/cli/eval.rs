@@ -141,7 +141,7 @@ pub(super) fn run(args: &EvalArgs, screen: &Screen, every_frame: bool) -> Result
         && !curves.is_empty()
     {
         let heading = Heading {
-            title: format!("{} judged against {}", name(&args.painted), name(&args.source)),
+            title: format!("{} judged against {}", media::name(&args.painted), media::name(&args.source)),
             subtitle: table::how(&report),
             frames_per_second: frame_rate.fps(),
         };
@@ -162,10 +162,6 @@ fn gates(args: &GateArgs) -> Gates {
         (GateKind::MinContrast, args.min_contrast),
     ];
     Gates(limits.into_iter().filter_map(|(gate, limit)| Some((gate, limit?))).collect())
-}
-
-fn name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// The whole, for people or for programs, and on stderr what should not be overlooked.

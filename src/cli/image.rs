@@ -12,7 +12,6 @@ use super::screen::Screen;
 use super::styles::StyleSet;
 use super::{interrupt, media, settings, styles};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
 use crate::pipeline::{StopToken, Wish};
 use crate::resize::resize_frame;
 use crate::sink::Ending;
@@ -40,7 +39,7 @@ pub(super) fn run(args: &ImageArgs, record: &Record, screen: &Screen) -> Result<
     settings::keep_inputs(&args.output, inputs.iter().copied())?;
     media::check_picture_output(&args.output, args.overwrite, &inputs)?;
 
-    let (frame, mut notes) = read(args)?;
+    let (frame, mut notes) = media::read_still(&args.input, args.at)?;
     let size = settings::written(frame.size(), args.paint.size);
     let frame = if size == frame.size() { frame } else { resize_frame(&frame, size) };
     let laid = if masks::files(&args.paint.mask, sets).is_empty() {
@@ -147,14 +146,6 @@ fn time(args: &ImageArgs) -> Result<Time> {
     }
     let film = media::open_film(&args.input, Part::default())?;
     Ok(Time::Runs { rate: film.source.info().frame_rate, start: args.at })
-}
-
-/// The picture, or the frame of the film that is shown at the given time, and what is to be said.
-fn read(args: &ImageArgs) -> Result<(Frame, Vec<String>)> {
-    match args.at {
-        Some(at) => media::frame_at(&args.input, at),
-        None => Ok((media::read_still(&args.input)?, Vec::new())),
-    }
 }
 
 fn status(step: &Step, begun: Instant) -> String {

@@ -10,11 +10,12 @@ use crate::numbered::NumberedPath;
 use crate::pipeline::{Scaled, Trimmed};
 use crate::provenance::Provenance;
 use crate::sink::FrameSink;
-use crate::sink::place::{Existing, Place};
+use crate::sink::place::{self, Existing, Place};
 use crate::sink::still::{self, PictureKind, PictureSink};
 use crate::source::FrameSource;
 use crate::source::sequence::{DEFAULT_RATE, PictureSequence};
 use crate::time::Timestamp;
+use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 pub(super) use crate::source::still::read_picture;
@@ -113,6 +114,11 @@ fn existing(overwrite: bool) -> Existing {
     if overwrite { Existing::Replace } else { Existing::Refuse }
 }
 
+/// What a file is called, without its folder.
+pub(super) fn name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
 /// Refuses, before anything is painted, what [`write_picture`] would refuse after.
 pub(super) fn check_picture_output(path: &Path, overwrite: bool, inputs: &[&Path]) -> Result<()> {
     PictureKind::of(path)?;
@@ -141,6 +147,32 @@ pub(super) fn provenance(path: &Path) -> Result<Option<Provenance>> {
     if is_picture(path) { read_provenance(path) } else { video::provenance(path) }
 }
 
+/// Refuses, before anything is painted, what [`write_json`] would refuse after.
+pub(super) fn check_output(path: &Path, overwrite: bool, inputs: &[&Path]) -> Result<()> {
+    Place::new(path, existing(overwrite), inputs).map(drop)
+}
+
+/// Writes numbers for programs.
+pub(super) fn write_json(
+    path: &Path,
+    value: &impl Serialize,
+    overwrite: bool,
+    inputs: &[&Path],
+) -> Result<()> {
+    let mut text = serde_json::to_string_pretty(value)
+        .map_err(|error| Error::output(format!("cannot write {}: {error}", path.display())))?;
+    text.push('\n');
+    place::write_file(path, text.as_bytes(), existing(overwrite), inputs)
+}
+
+/// One still picture, or with `at` the frame of a film that is shown then; and what there is to say of it.
+pub(super) fn read_still(path: &Path, at: Option<Timestamp>) -> Result<(Frame, Vec<String>)> {
+    match at {
+        Some(at) => frame_at(path, at),
+        None => Ok((read_picture_or_hint(path)?, Vec::new())),
+    }
+}
+
 /// The frame of a film that is on the screen at `at`, and what there is to say of it.
 pub(super) fn frame_at(path: &Path, at: Timestamp) -> Result<(Frame, Vec<String>)> {
     if !NumberedPath::is_pattern(path) {
@@ -162,8 +194,8 @@ pub(super) fn frame_at(path: &Path, at: Timestamp) -> Result<(Frame, Vec<String>
     }
 }
 
-/// One still picture; a film in its place gets the hint that helps.
-pub(super) fn read_still(path: &Path) -> Result<Frame> {
+/// A film in a picture's place gets the hint that helps.
+fn read_picture_or_hint(path: &Path) -> Result<Frame> {
     read_picture(path).map_err(|error| match video::is_film(path) {
         true => Error::usage(format!("{} is a film, not a picture", path.display()))
             .hint("add --at TIME to choose one of its frames, or use 'stylecast video' to paint it all"),

@@ -13,6 +13,7 @@ mod exit;
 mod forecast;
 mod image;
 mod interrupt;
+mod layers;
 mod live;
 mod loss;
 mod masks;
@@ -74,6 +75,7 @@ fn dispatch(typed: &Typed, screen: &Screen) -> Result<Exit> {
         Command::Image(args) => image::run(args, record, screen),
         Command::Again(args) => again::run(args, screen),
         Command::Recipes(args) => recipes::run(args.command.as_ref(), args.json.json),
+        Command::Layers(args) => layers::run(args, screen),
         Command::Loss(args) => loss::run(args),
         Command::Eval(args) => eval::run(args, screen, cli.verbosity.verbose > 0),
         Command::Bench(args) => bench::run(args),

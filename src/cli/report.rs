@@ -22,6 +22,8 @@ pub(super) enum Object {
     Summary(Summary),
     Live(super::live::LiveReport),
     LiveSummary(super::live::LiveReport),
+    Layers(Box<super::layers::LayersReport>),
+    LayersCell(Box<super::layers::CellReport>),
     Loss(LossReport),
     EvalFrame(FrameVerdict),
     Eval(Box<EvalReport>),

@@ -5,7 +5,7 @@
 
 use crate::error::{Error, Result};
 use std::fs::File;
-use std::io::ErrorKind as IoErrorKind;
+use std::io::{ErrorKind as IoErrorKind, Write};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile, TempPath};
 
@@ -106,6 +106,19 @@ impl Place {
             _ => cannot_write(&self.path, &error.error),
         })
     }
+}
+
+/// Writes a small file: beside its final name, then renamed.
+///
+/// # Errors
+///
+/// As [`Place::new`] and [`Place::complete`], or [`ErrorKind::Output`](crate::error::ErrorKind::Output) if
+/// the disk is full.
+pub fn write_file<P: AsRef<Path>>(path: &Path, bytes: &[u8], existing: Existing, inputs: &[P]) -> Result<()> {
+    let place = Place::new(path, existing, inputs)?;
+    let (mut file, beside) = place.beside()?.into_parts();
+    file.write_all(bytes).map_err(|error| cannot_write(path, &error))?;
+    place.complete(beside)
 }
 
 /// The folder a file is in, as it can be opened.

@@ -172,9 +172,14 @@ fn caption(kind: StudyKind, style: f64, content: f64) -> String {
     }
 }
 
+/// Three decimals where they say something; the losses of some papers lie far beyond.
 fn number(value: f64) -> String {
-    let decimals = if value < 9.9995 { 3 } else { 0 };
-    format!("{value:.decimals$}")
+    match value {
+        0.0 => "0.000".into(),
+        0.0005..9.9995 => format!("{value:.3}"),
+        9.9995..99_999.5 => format!("{value:.0}"),
+        _ => format!("{value:.1e}"),
+    }
 }
 
 /// A picture that was painted from, at two thirds of a cell.
@@ -242,10 +247,16 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_three_decimals_while_they_are_small() {
-        for (value, text) in
-            [(0.0, "0.000"), (0.12345, "0.123"), (9.9994, "9.999"), (9.9999, "10"), (317.2, "317")]
-        {
+    fn numbers_are_short_wherever_they_lie() {
+        for (value, text) in [
+            (0.0, "0.000"),
+            (0.12345, "0.123"),
+            (9.9994, "9.999"),
+            (9.9999, "10"),
+            (317.2, "317"),
+            (1.234e9, "1.2e9"),
+            (4.2e-7, "4.2e-7"),
+        ] {
             assert_eq!(number(value), text);
         }
     }

@@ -2,6 +2,7 @@
 //! decided in `settings`.
 
 mod eval;
+mod layers;
 mod live;
 mod masks;
 mod media;
@@ -9,6 +10,7 @@ mod paint;
 mod recipes;
 
 pub(super) use eval::{EvalArgs, GateArgs};
+pub(super) use layers::LayersArgs;
 pub(super) use live::{LiveArgs, LiveOutputArgs};
 pub(super) use masks::MaskArgs;
 pub(super) use media::{BenchArgs, ImageArgs, LossArgs, OutputArgs, VideoArgs};
@@ -46,6 +48,12 @@ pub(super) enum Command {
     Again(AgainArgs),
     /// List the recipes: named sets of painting options.
     Recipes(RecipesArgs),
+    /// See what the layers do: one picture painted by each of them, on a labelled sheet.
+    #[command(
+        after_help = "Without --content, --weights-study or --texture, the style layers are studied: each \
+                            alone, and all but each."
+    )]
+    Layers(Box<LayersArgs>),
     /// Print every term of the objective for three pictures.
     Loss(Box<LossArgs>),
     /// Judge a painted film: losses, flicker and drift, with gates for scripts.

@@ -131,7 +131,7 @@ pub struct PictureSink {
 
 /// A folder that goes away again unless something was put into it.
 #[derive(Debug)]
-struct MadeFolder(PathBuf);
+pub(crate) struct MadeFolder(PathBuf);
 
 impl Drop for MadeFolder {
     fn drop(&mut self) {
@@ -190,7 +190,7 @@ impl PictureSink {
 }
 
 /// Makes the last folder of a path if only that is missing.
-fn make_folder(folder: &Path) -> Result<Option<MadeFolder>> {
+pub(crate) fn make_folder(folder: &Path) -> Result<Option<MadeFolder>> {
     if folder.is_dir() {
         return Ok(None);
     }
