@@ -17,6 +17,8 @@ pub enum ErrorKind {
     Output,
     /// The network's weights or the compute device (exit 5).
     Model,
+    /// The compute device has no memory left for a picture of this size (exit 5). Smaller ones may do.
+    Memory,
     /// A later stage stopped listening because something else failed first. Never shown when
     /// another error is known: it is a symptom (exit 5 if it ever stands alone).
     Disconnected,
@@ -29,7 +31,7 @@ impl ErrorKind {
             Self::Usage => 2,
             Self::Input => 3,
             Self::Output => 4,
-            Self::Model | Self::Disconnected => 5,
+            Self::Model | Self::Memory | Self::Disconnected => 5,
         }
     }
 }
@@ -73,6 +75,12 @@ impl Error {
         Self::new(ErrorKind::Model, message)
     }
 
+    /// [`ErrorKind::Memory`], with the next step.
+    pub fn memory(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Memory, message)
+            .hint("paint smaller (--paint-size), or end other programs that use the GPU")
+    }
+
     /// Adds the next step, an imperative sentence without a final full stop ("try --size 256").
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -114,6 +122,36 @@ impl From<candle_core::Error> for Error {
     /// Tensor failures are failures of the model or device: everything a user can get wrong is
     /// checked before a tensor is made.
     fn from(error: candle_core::Error) -> Self {
-        Self::model("a tensor operation failed").caused_by(error)
+        match is_out_of_memory(&error.to_string()) {
+            true => Self::memory("the memory of the GPU is full"),
+            false => Self::model("a tensor operation failed"),
+        }
+        .caused_by(error)
+    }
+}
+
+/// Whether a tensor failed for lack of memory. The tensor library has no kind of error for it: the names are
+/// those of CUDA's, cuBLAS's and cuDNN's constants.
+fn is_out_of_memory(message: &str) -> bool {
+    ["CUDA_ERROR_OUT_OF_MEMORY", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED"]
+        .iter()
+        .any(|constant| message.contains(constant))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_memory_is_told_from_other_failures() {
+        // As cudarc 0.19 prints them.
+        for (text, kind) in [
+            (r#"DriverError(CUDA_ERROR_OUT_OF_MEMORY, "out of memory")"#, ErrorKind::Memory),
+            ("CublasError(CUBLAS_STATUS_ALLOC_FAILED)", ErrorKind::Memory),
+            ("CublasError(CUBLAS_STATUS_EXECUTION_FAILED)", ErrorKind::Model),
+        ] {
+            let error = candle_core::Error::Cuda(text.into());
+            assert_eq!(Error::from(error).kind(), kind, "{text}");
+        }
     }
 }

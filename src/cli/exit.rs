@@ -29,7 +29,7 @@ impl From<ErrorKind> for Exit {
             ErrorKind::Usage => Self::Usage,
             ErrorKind::Input => Self::Input,
             ErrorKind::Output => Self::Output,
-            ErrorKind::Model | ErrorKind::Disconnected => Self::Model,
+            ErrorKind::Model | ErrorKind::Memory | ErrorKind::Disconnected => Self::Model,
         }
     }
 }
@@ -64,9 +64,14 @@ mod tests {
 
     #[test]
     fn codes_are_those_of_the_library() {
-        for kind in
-            [ErrorKind::Usage, ErrorKind::Input, ErrorKind::Output, ErrorKind::Model, ErrorKind::Disconnected]
-        {
+        for kind in [
+            ErrorKind::Usage,
+            ErrorKind::Input,
+            ErrorKind::Output,
+            ErrorKind::Model,
+            ErrorKind::Memory,
+            ErrorKind::Disconnected,
+        ] {
             assert_eq!(Exit::from(kind) as u8, kind.exit_code());
         }
     }

@@ -15,6 +15,7 @@ use super::tensor::TensorObjective;
 use super::tv::total_variation;
 use super::{Gram, Guide, LossForm, ObjectiveSettings, StyleTerm};
 use crate::error::{Error, Result};
+use crate::frame::Size;
 use crate::pixels::Pixels;
 use crate::vgg::{Layer, Network, Stage};
 use std::sync::Arc;
@@ -166,6 +167,9 @@ impl Objective {
         self.style = terms.collect();
         let of_nothing = |term: &StyleTerm| term.weight() * term.share() * term.of_nothing();
         self.of_nothing[1] = self.style.iter().map(of_nothing).sum();
+        if let Engine::Tensor(engine) = &mut self.engine {
+            engine.forget_style();
+        }
     }
 
     /// Keeps the content of `picture` from now on.
@@ -184,6 +188,11 @@ impl Objective {
     /// Holds the picture to what was painted before, from now on; `None` lets it go.
     pub fn set_hold(&mut self, hold: Option<Hold>) {
         self.hold = hold;
+    }
+
+    /// Holds pictures of `size` to the same, from now on.
+    pub(crate) fn shrink_hold(&mut self, size: Size) {
+        self.hold = self.hold.take().and_then(|hold| hold.resized(size));
     }
 
     /// On the CPU's engine: what each stage of the last evaluation took, and the bytes of memory held

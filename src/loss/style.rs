@@ -77,6 +77,23 @@ impl StyleTerm {
         self.guide.as_deref()
     }
 
+    /// The style picture's Gram matrix `A`.
+    pub(super) fn target(&self) -> &Gram {
+        &self.target
+    }
+
+    /// What `(G − A) F` is multiplied by to be the gradient with respect to the features `F`: see
+    /// [`Self::value_and_coefficients`].
+    pub(super) fn slope(&self, pixels: usize, style_weight: f64) -> f64 {
+        let pixels = if self.guide.is_some() { 1 } else { pixels };
+        style_weight * 4.0 * self.weight * self.share / (self.divisor * pixels as f64)
+    }
+
+    /// The unweighted loss at the distance `‖G − A‖²`.
+    pub(super) fn value_at(&self, distance_squared: f64) -> f64 {
+        distance_squared / self.divisor
+    }
+
     /// The guide's map `T²` at its layer; `None` for a style that holds everywhere.
     pub(super) fn map(&self) -> Option<&[f32]> {
         self.guide.as_ref()?.squares(self.layer)
@@ -96,8 +113,7 @@ impl StyleTerm {
         style_weight: f64,
         coefficients: &mut [f32],
     ) -> f64 {
-        let pixels = if self.guide.is_some() { 1 } else { pixels };
-        let scale = style_weight * 4.0 * self.weight * self.share / (self.divisor * pixels as f64);
+        let scale = self.slope(pixels, style_weight);
         /// A share of the work for one thread; sums are added share by share, in order.
         const SHARE: usize = 16 * 1024;
         let shares = gram.par_chunks(SHARE).zip(self.target.values().par_chunks(SHARE));
@@ -117,11 +133,11 @@ impl StyleTerm {
                 sums.iter().sum::<f64>()
             })
             .collect();
-        sums.iter().sum::<f64>() / self.divisor
+        self.value_at(sums.iter().sum())
     }
 
     /// The unweighted loss alone.
     pub fn value(&self, gram: &Gram) -> f64 {
-        self.target.distance_squared(gram) / self.divisor
+        self.value_at(self.target.distance_squared(gram))
     }
 }

@@ -8,6 +8,7 @@
 use crate::flow::Mask;
 use crate::frame::Size;
 use crate::pixels::Pixels;
+use crate::resize::{resize_linear, resize_pixels};
 use rayon::prelude::*;
 
 /// What a picture is held to, where, and how firmly.
@@ -29,6 +30,15 @@ impl Hold {
     /// Width and height.
     pub fn size(&self) -> Size {
         self.target.size()
+    }
+
+    /// The same for smaller pictures.
+    pub(super) fn resized(&self, size: Size) -> Option<Self> {
+        let certainty = self.certainty.values();
+        let certainty = Pixels::new(self.certainty.size(), [certainty; 3].concat())?;
+        let certainty = resize_linear(&certainty, size);
+        let certainty = certainty.planes()[0].iter().map(|c| c.clamp(0.0, 1.0)).collect();
+        Self::new(resize_pixels(&self.target, size), Mask::new(size, certainty)?, self.weight)
     }
 
     /// The weight of the term in the objective.
@@ -103,6 +113,16 @@ mod tests {
             let slope = (at(0.125) - at(-0.125)) / 0.25;
             assert!((f64::from(gradient.data()[i]) - slope).abs() < 1e-5, "{i}");
         }
+    }
+
+    #[test]
+    fn a_smaller_hold_holds_to_the_same() {
+        let (size, half) = (Size::new(8, 6), Size::new(4, 3));
+        let target = Pixels::new(size, vec![0.25; 3 * size.pixels()]).unwrap();
+        let hold = Hold::new(target, Mask::flat(size, 0.5), 3.0).unwrap().resized(half).unwrap();
+        assert!(hold.size() == half && hold.weight() == 3.0);
+        assert!(hold.certainty.values().iter().all(|c| (c - 0.5).abs() < 1e-6));
+        assert!(hold.target.data().iter().all(|t| (t - 0.25).abs() < 1e-6));
     }
 
     #[test]

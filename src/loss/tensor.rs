@@ -1,6 +1,7 @@
 //! The objective on candle's tensors: any device, any float type.
 //!
-//! The features stay on the device; only Gram matrices (small) and pixels travel. The plain reference
+//! Features, Gram matrices and their targets stay on the device; pixels go there, and the gradient and a handful
+//! of values come back when all is done, so that a GPU is waited for once an iteration. The plain reference
 //! for the CPU's engine, and the first way to run on a GPU.
 
 use super::content::ContentTerm;
@@ -9,19 +10,34 @@ use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::pixels::Pixels;
 use crate::vgg::{Activations, Layer, TensorNetwork};
-use candle_core::{DType, Tensor};
+use candle_core::{D, DType, Tensor};
 use std::sync::Arc;
 
 /// The objective for one content picture on one network. See [`super::Objective`] for the terms.
 pub(super) struct TensorObjective {
     network: Arc<TensorNetwork>,
     content: Vec<ContentTerm<Tensor>>,
+    /// What the style terms need on the device, in their order; empty until it is needed.
+    style: Vec<OnDevice>,
+}
+
+/// A style term's matrix and map.
+struct OnDevice {
+    /// `[C, C]`.
+    target: Tensor,
+    /// The guide's `T²`, `[1, 1, H, W]`.
+    map: Option<Tensor>,
 }
 
 impl TensorObjective {
     /// No content yet.
     pub(super) fn new(network: Arc<TensorNetwork>) -> Self {
-        Self { network, content: Vec::new() }
+        Self { network, content: Vec::new(), style: Vec::new() }
+    }
+
+    /// The style terms are others from now on.
+    pub(super) fn forget_style(&mut self) {
+        self.style.clear();
     }
 
     /// A picture as `[1, 3, H, W]` on the network's device.
@@ -61,7 +77,7 @@ impl TensorObjective {
         let activations = self.network.forward(&self.upload(picture)?, deepest)?;
         let term = |&(layer, weight): &(Layer, f64)| {
             let features = self.features(&activations, layer)?.clone();
-            let norm_squared = scalar(&features.sqr()?.sum_all()?)?;
+            let norm_squared = scalar(&squares(&features)?)?;
             let count = features.elem_count();
             Ok(ContentTerm::new((layer, weight), features, norm_squared, count, form))
         };
@@ -82,58 +98,93 @@ impl TensorObjective {
         gradient: &mut Pixels,
     ) -> Result<Losses> {
         let mut losses = Losses::default();
-        let Some(deepest) = deepest(style, &self.content) else { return Ok(losses) };
+        let Some(deepest) = deepest(style, &self.content) else {
+            gradient.data_mut().fill(0.0);
+            return Ok(losses);
+        };
         let activations = self.network.forward(&self.upload(x)?, deepest)?;
-        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
-        let mut style_values = vec![0.0; style.len()];
+        if self.style.len() != style.len() {
+            let put = |term| self.put(term, &activations);
+            self.style = style.iter().map(put).collect::<Result<_>>()?;
+        }
+        // Squared distances, still on the device, and whose they are.
+        let mut distances: Vec<(Term, Tensor)> = Vec::new();
         let back = self.network.backward(&activations, |layer| {
             let mut tap: Option<Tensor> = None;
-            let features = self.features(&activations, layer)?;
-            let (_, c, h, w) = features.dims4()?;
-            let terms = style.iter().zip(&mut style_values).filter(|(term, _)| term.layer() == layer);
-            for (term, value) in terms {
-                // What each position counts: the same for all, or by the guide.
-                let (weighed, gram) = match term.map() {
-                    None => (features.clone(), gram(features)?),
-                    Some(map) => guided(features, map)?,
-                };
-                let mut k = vec![0.0f32; c * c];
-                *value = term.value_and_coefficients(
-                    download(&gram)?.values(),
-                    h * w,
-                    settings.style_weight,
-                    &mut k,
-                );
-                let k = Tensor::from_slice(&k, (c, c), features.device())?.to_dtype(features.dtype())?;
-                let pull = k.matmul(&weighed.reshape((c, h * w))?)?.reshape((1, c, h, w))?;
-                tap = Some(match tap {
+            let mut add = |pull: Tensor| -> Result<()> {
+                tap = Some(match tap.take() {
                     Some(tap) => tap.add(&pull)?,
                     None => pull,
                 });
+                Ok(())
+            };
+            let features = self.features(&activations, layer)?;
+            let (_, c, h, w) = features.dims4()?;
+            for (i, term) in style.iter().enumerate().filter(|(_, term)| term.layer() == layer) {
+                let OnDevice { target, map } = &self.style[i];
+                // What each position counts: the same for all, or by the guide.
+                let (weighed, gram) = match map {
+                    None => (features.clone(), gram(features)?),
+                    Some(map) => guided(features, map)?,
+                };
+                let difference = gram.sub(target)?;
+                distances.push((Term::Style(i), squares(&difference)?));
+                let k = (difference * term.slope(h * w, settings.style_weight))?;
+                add(k.matmul(&weighed.reshape((c, h * w))?)?.reshape((1, c, h, w))?)?;
             }
-            let kept = self.content.iter().zip(&mut losses.content_layers);
-            for (term, loss) in kept.filter(|(term, _)| term.layer() == layer) {
+            for (i, term) in self.content.iter().enumerate().filter(|(_, term)| term.layer() == layer) {
                 if features.dims() != term.target().dims() {
                     return Err(other_size());
                 }
                 let difference = features.sub(term.target())?;
-                loss.1 = term.value(scalar(&difference.sqr()?.sum_all()?)?);
-                losses.content += term.weight() * loss.1;
-                let pull = (difference * term.slope(settings.content_weight))?;
-                tap = Some(match tap {
-                    Some(tap) => tap.add(&pull)?,
-                    None => pull,
-                });
+                distances.push((Term::Content(i), squares(&difference)?));
+                add((difference * term.slope(settings.content_weight))?)?;
             }
             Ok(tap)
         })?;
-        if let Some(back) = back {
-            let values: Vec<f32> = back.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
-            gradient.data_mut().copy_from_slice(&values);
+        match back {
+            Some(back) => {
+                let values: Vec<f32> = back.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
+                gradient.data_mut().copy_from_slice(&values);
+            }
+            None => gradient.data_mut().fill(0.0),
         }
-        losses.style = style.iter().map(StyleTerm::layer).zip(style_values).collect();
+        losses.style = style.iter().map(|term| (term.layer(), 0.0)).collect();
+        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
+        let values: Vec<&Tensor> = distances.iter().map(|(_, distance)| distance).collect();
+        let values: Vec<f64> = Tensor::stack(&values, 0)?.to_dtype(DType::F64)?.to_vec1()?;
+        for ((term, _), distance) in distances.iter().zip(values) {
+            match *term {
+                Term::Style(i) => losses.style[i].1 = style[i].value_at(distance),
+                Term::Content(i) => losses.content_layers[i].1 = self.content[i].value(distance),
+            }
+        }
+        let content = self.content.iter().zip(&losses.content_layers);
+        losses.content = content.map(|(term, (_, value))| term.weight() * value).sum();
         Ok(losses)
     }
+
+    /// Puts what a style term needs on the device.
+    fn put(&self, term: &StyleTerm, activations: &Activations) -> Result<OnDevice> {
+        let (device, dtype) = (self.network.device(), self.network.dtype());
+        let channels = term.target().channels();
+        let target =
+            Tensor::from_slice(term.target().values(), (channels, channels), device)?.to_dtype(dtype)?;
+        let map = match term.map() {
+            None => None,
+            Some(map) => {
+                let (_, _, h, w) = self.features(activations, term.layer())?.dims4()?;
+                Some(Tensor::from_slice(map, (1, 1, h, w), device)?.to_dtype(dtype)?)
+            }
+        };
+        Ok(OnDevice { target, map })
+    }
+}
+
+/// A term of the objective, by its place among its kind.
+enum Term {
+    Style(usize),
+    Content(usize),
 }
 
 /// `F Fᵀ / (H·W)` of features `[1, C, H, W]`.
@@ -143,11 +194,10 @@ fn gram(features: &Tensor) -> Result<Tensor> {
     Ok((flat.matmul(&flat.t()?)? / (h * w) as f64)?)
 }
 
-/// `F T²` of features `[1, C, H, W]`, where `map`, `[H, W]`, is `T²`, and the guided Gram matrix `F T² Fᵀ`.
-fn guided(features: &Tensor, map: &[f32]) -> Result<(Tensor, Tensor)> {
+/// `F T²` of features `[1, C, H, W]`, where `map`, `[1, 1, H, W]`, is `T²`, and the guided Gram matrix `F T² Fᵀ`.
+fn guided(features: &Tensor, map: &Tensor) -> Result<(Tensor, Tensor)> {
     let (_, c, h, w) = features.dims4()?;
-    let map = Tensor::from_slice(map, (1, 1, h, w), features.device())?.to_dtype(features.dtype())?;
-    let weighed = features.broadcast_mul(&map)?;
+    let weighed = features.broadcast_mul(map)?;
     let flat = |tensor: &Tensor| tensor.reshape((c, h * w));
     let gram = flat(&weighed)?.matmul(&flat(features)?.t()?)?;
     Ok((weighed, gram))
@@ -157,6 +207,11 @@ fn download(gram: &Tensor) -> Result<Gram> {
     let (channels, _) = gram.dims2()?;
     let values = gram.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?;
     Ok(Gram::new(channels, values).unwrap_or_else(|| unreachable!("a [C, C] tensor has C² values")))
+}
+
+/// The sum of all squares, row by row at first: a GPU adds up each sum in one place, one number after the other.
+fn squares(x: &Tensor) -> Result<Tensor> {
+    Ok(x.sqr()?.sum(D::Minus1)?.sum_all()?)
 }
 
 fn scalar(x: &Tensor) -> Result<f64> {

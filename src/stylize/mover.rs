@@ -10,6 +10,7 @@ use crate::flow::{Kernel, warp_planes};
 use crate::frame::Size;
 use crate::optim::{Adam, Lbfgs};
 use crate::pixels::Pixels;
+use crate::resize::resize_linear;
 use std::ops::ControlFlow;
 
 /// An optimiser and what it remembers.
@@ -33,6 +34,21 @@ impl Mover {
         match self.kind {
             OptimizerKind::Adam => self.adam = Adam::new(3 * size.pixels()),
             OptimizerKind::Lbfgs => self.lbfgs = Lbfgs::new(),
+        }
+    }
+
+    /// Goes on with pictures of another size, and with what is remembered of those at size `from`.
+    pub(super) fn resize(&mut self, from: Size, to: Size) {
+        let resized = |planes: &[f32]| match Pixels::new(from, planes.to_vec()) {
+            Some(planes) => resize_linear(&planes, to).data().to_vec(),
+            None => vec![0.0; 3 * to.pixels()],
+        };
+        match self.kind {
+            OptimizerKind::Adam => {
+                self.adam.first = resized(&self.adam.first);
+                self.adam.second = resized(&self.adam.second);
+            }
+            OptimizerKind::Lbfgs => self.lbfgs.carry(resized),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The painter: holds a style and what it remembers of the last frame, and turns frames into painted
 //! ones.
 
+mod memory;
+
 use super::look::Look;
 use super::looks::Looks;
 use super::masks::Masks;
@@ -54,6 +56,8 @@ pub struct Painter {
     /// Looks at the frames that nobody has looked at before.
     scout: Option<Scout>,
     gradient: Pixels,
+    /// The longest side for which there is memory, once there was too little.
+    ceiling: Option<usize>,
 }
 
 impl Painter {
@@ -88,6 +92,7 @@ impl Painter {
             resized: false,
             scout: None,
             gradient: Pixels::zeros(Size::new(1, 1)),
+            ceiling: None,
         })
     }
 
@@ -272,7 +277,7 @@ impl Painter {
                 let mut see = |iteration: usize, losses: &Losses| {
                     on_step(Step { iteration, of: iterations, size, losses: losses.clone() })
                 };
-                report = self.optimise(&source, &mut x, iterations, &mut see)?;
+                report = self.optimise_in_memory(&source, &mut x, iterations, &mut see)?;
                 self.objective.set_hold(None);
                 self.rest.reached(news, &source, report.last_loss);
             }
@@ -332,7 +337,7 @@ impl Painter {
                         stopped |= flow.is_break();
                         flow
                     };
-                    let scale = self.optimise(&source, &mut x, each, &mut see)?;
+                    let scale = self.optimise_in_memory(&source, &mut x, each, &mut see)?;
                     report.iterations += scale.iterations;
                     report.first_loss = report.first_loss.or(scale.first_loss);
                     report.last_loss = scale.last_loss;

@@ -5,6 +5,7 @@
 
 mod cpu;
 mod layer;
+pub mod memory;
 mod network;
 mod tensor;
 mod weights;

@@ -1,8 +1,10 @@
 //! One network for everyone who does not care what it runs on.
 
-use super::{CpuNetwork, Model, Pooling, TensorNetwork, Weights};
+use super::memory::MemoryPlan;
+use super::{CpuNetwork, Layer, Model, Pooling, TensorNetwork, Weights};
 use crate::device::Device;
 use crate::error::Result;
+use crate::frame::Size;
 use crate::kernels::cpu::{Algorithm, Cpu, Level, Threads};
 use candle_core::DType;
 use std::sync::Arc;
@@ -58,6 +60,15 @@ impl Network {
         match self {
             Self::Cpu(network) => network.cpu().threads().count(),
             Self::Tensor(_) => 1,
+        }
+    }
+
+    /// What painting pictures of `size` takes of a GPU's memory, with these layers in use; `None` on the CPU's
+    /// engine, whose [`super::Plan`] knows what it holds.
+    pub fn memory(&self, deepest: Layer, content: &[Layer], size: Size) -> Option<MemoryPlan> {
+        match self {
+            Self::Cpu(_) => None,
+            Self::Tensor(network) => Some(network.memory(deepest, content, size)),
         }
     }
 

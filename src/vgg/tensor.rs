@@ -5,9 +5,14 @@
 //! convolution's gradient is a 3×3, padding 1 convolution with the kernel turned by 180° and its
 //! channels swapped (candle's own backward pass also computes the frozen kernels' gradients, and its
 //! pooling gradients are wrong for max pooling and odd sizes).
+//!
+//! On a GPU without cuDNN candle convolves by laying out nine shifted copies of the input, and counts them in
+//! 32 bits: there, large pictures go through in bands of rows.
 
+use super::memory::{BAND_BYTES, Convolutions, Extent, MemoryPlan};
 use super::{Layer, Model, Pooling, Weights};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::frame::Size;
 use candle_core::{DType, Device, Tensor};
 
 /// One convolution with the kernel for either direction.
@@ -28,6 +33,8 @@ pub struct TensorNetwork {
     /// `[1, 3, 1, 1]`: input = x · gain + offset.
     gain: Tensor,
     offset: Tensor,
+    convolutions: Convolutions,
+    memory_limit: Option<u64>,
 }
 
 /// What a forward pass leaves for the backward pass: the output of every convolution after its ReLU,
@@ -64,7 +71,26 @@ impl TensorNetwork {
         let std = n.std.map(f64::from);
         let gain = channel(std.map(|std| f64::from(n.scale) / std))?;
         let offset = channel([0, 1, 2].map(|c| -f64::from(n.mean[c]) / std[c]))?;
-        Ok(Self { model: weights.model(), pooling, convs, gain, offset })
+        let convolutions = match device.is_cuda() && !cfg!(feature = "cudnn") {
+            true => Convolutions::Bands,
+            false => Convolutions::Whole,
+        };
+        let model = weights.model();
+        Ok(Self { model, pooling, convs, gain, offset, convolutions, memory_limit: None })
+    }
+
+    /// Refuses, from now on, pictures that would take more than `bytes` of memory, as if the device had no
+    /// more: to leave some of a shared GPU to others.
+    #[must_use]
+    pub fn with_memory_limit(self, bytes: u64) -> Self {
+        Self { memory_limit: Some(bytes), ..self }
+    }
+
+    /// What painting pictures of `size` takes of the device's memory, with these layers in use.
+    pub fn memory(&self, deepest: Layer, content: &[Layer], size: Size) -> MemoryPlan {
+        let bytes_per_value = self.dtype().size_in_bytes() as u64;
+        let extent = Extent { model: self.model, deepest, content, pooling: self.pooling, bytes_per_value };
+        MemoryPlan::new(&extent, self.convolutions, size)
     }
 
     /// Which network this is.
@@ -88,8 +114,16 @@ impl TensorNetwork {
     /// A picture too small to reach `deepest` (less than its stride), or a failing device.
     pub fn forward(&self, x: &Tensor, deepest: Layer) -> Result<Activations> {
         let (_, _, height, width) = x.dims4()?;
-        if width.min(height) < deepest.stride() {
-            return Err(super::too_small(crate::frame::Size::new(width, height), deepest));
+        let size = Size::new(width, height);
+        if size.shortest_side() < deepest.stride() {
+            return Err(super::too_small(size, deepest));
+        }
+        let needed = self.memory(deepest, &[deepest], size).total();
+        if let Some(limit) = self.memory_limit.filter(|&limit| needed > limit) {
+            let [needed, limit] = [needed, limit].map(|bytes| bytes as f64 / 1e9);
+            let message =
+                format!("a picture of {size} takes {needed:.2} GB of memory, and {limit:.2} GB are allowed");
+            return Err(Error::memory(message));
         }
         let mut activations: Vec<Tensor> = Vec::new();
         let mut input = x.broadcast_mul(&self.gain)?.broadcast_add(&self.offset)?;
@@ -99,10 +133,24 @@ impl TensorNetwork {
                 input = pool(&input, self.pooling)?;
                 block = layer.block();
             }
-            input = input.conv2d(&conv.kernel, 1, 1, 1, 1)?.broadcast_add(&conv.bias)?.relu()?;
+            // Step by step, so that each result takes the place of the one before.
+            input = self.convolve(&input, &conv.kernel)?;
+            input = input.broadcast_add(&conv.bias)?;
+            input = input.relu()?;
             activations.push(input.clone());
         }
         Ok(Activations(activations))
+    }
+
+    /// A 3×3 convolution, stride 1, padding 1.
+    fn convolve(&self, x: &Tensor, kernel: &Tensor) -> Result<Tensor> {
+        let (_, channels, height, width) = x.dims4()?;
+        let row = 9 * (channels * width * x.dtype().size_in_bytes()) as u64;
+        let rows = (BAND_BYTES / row.max(1)).max(1) as usize;
+        match self.convolutions {
+            Convolutions::Bands if rows < height => convolve_in_bands(x, kernel, rows),
+            _ => Ok(x.conv2d(kernel, 1, 1, 1, 1)?),
+        }
     }
 
     /// Runs the gradient back to the pixels: `tap(layer)` is the objective's gradient with respect to
@@ -128,13 +176,31 @@ impl TensorNetwork {
                 (Some(gradient), Some(tap)) => Some(gradient.add(&tap)?),
                 (gradient, tap) => gradient.or(tap),
             };
-            if let Some(g) = gradient.take() {
-                let mask = output.gt(0.0)?.to_dtype(g.dtype())?;
-                gradient = Some(g.mul(&mask)?.conv2d(&self.convs[position].flipped, 1, 1, 1, 1)?);
+            if let Some(mut g) = gradient.take() {
+                // After a ReLU the sign is its mask: 1 or 0.
+                g = g.mul(&output.sign()?)?;
+                gradient = Some(self.convolve(&g, &self.convs[position].flipped)?);
             }
         }
         Ok(gradient.map(|gradient| gradient.broadcast_mul(&self.gain)).transpose()?)
     }
+}
+
+/// A 3×3 convolution, stride 1, padding 1, `rows` rows at a time.
+fn convolve_in_bands(x: &Tensor, kernel: &Tensor, rows: usize) -> Result<Tensor> {
+    let (_, _, height, width) = x.dims4()?;
+    let whole = Tensor::zeros((1, kernel.dim(0)?, height, width), x.dtype(), x.device())?;
+    let mut top = 0;
+    while top < height {
+        let bottom = (top + rows).min(height);
+        // With the neighbouring rows, whose own results, which lack a neighbour, are dropped.
+        let (above, below) = (usize::from(top > 0), usize::from(bottom < height));
+        let band = x.narrow(2, top - above, bottom - top + above + below)?.contiguous()?;
+        let band = band.conv2d(kernel, 1, 1, 1, 1)?.narrow(2, above, bottom - top)?.contiguous()?;
+        whole.slice_set(&band, 2, top)?;
+        top = bottom;
+    }
+    Ok(whole)
 }
 
 /// `[1, C, H, W]` cut to even sides and seen as `[C, H/2, 2, W/2, 2]`.
@@ -144,13 +210,12 @@ fn windows(x: &Tensor) -> Result<Tensor> {
     Ok(cut.reshape((c, h / 2, 2, w / 2, 2))?)
 }
 
+/// Pools 2×2; an odd last row or column is dropped.
 fn pool(x: &Tensor, pooling: Pooling) -> Result<Tensor> {
-    let windows = windows(x)?;
-    let pooled = match pooling {
-        Pooling::Average => windows.mean(4)?.mean(2)?,
-        Pooling::Max => windows.max(4)?.max(2)?,
-    };
-    Ok(pooled.unsqueeze(0)?)
+    Ok(match pooling {
+        Pooling::Average => x.avg_pool2d(2)?,
+        Pooling::Max => x.max_pool2d(2)?,
+    })
 }
 
 /// The gradient with respect to the pool's input `x` from the gradient `g` of its output.
@@ -190,6 +255,22 @@ mod tests {
 
     fn values(t: &Tensor) -> Vec<f64> {
         t.flatten_all().unwrap().to_vec1().unwrap()
+    }
+
+    #[test]
+    fn bands_are_the_whole() {
+        let numbers = |shape: &[usize]| {
+            let count: usize = shape.iter().product();
+            let values: Vec<f64> = (0..count).map(|i| ((i * 37 + 11) % 64) as f64 / 32.0 - 1.0).collect();
+            Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+        };
+        let (x, kernel) = (numbers(&[1, 5, 11, 7]), numbers(&[6, 5, 3, 3]));
+        let whole = values(&x.conv2d(&kernel, 1, 1, 1, 1).unwrap());
+        for rows in 1..=12 {
+            let bands = values(&convolve_in_bands(&x, &kernel, rows).unwrap());
+            let close = |(a, b): (&f64, &f64)| (a - b).abs() < 1e-9;
+            assert!(bands.len() == whole.len() && bands.iter().zip(&whole).all(close), "{rows} rows");
+        }
     }
 
     #[test]

@@ -7,10 +7,13 @@ use stylecast::frame::Frame;
 use stylecast::source::still::read_picture;
 use stylecast::vgg::{CpuSettings, Network, Pooling, Weights};
 
-pub fn network() -> Network {
+pub fn weights() -> Weights {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/vgg16-features.safetensors");
-    let weights = Weights::parse(&std::fs::read(path).unwrap(), path, None).unwrap();
-    Network::new(&weights, Pooling::Average, &Device::Cpu, CpuSettings::default()).unwrap()
+    Weights::parse(&std::fs::read(path).unwrap(), path, None).unwrap()
+}
+
+pub fn network() -> Network {
+    Network::new(&weights(), Pooling::Average, &Device::Cpu, CpuSettings::default()).unwrap()
 }
 
 /// One of examples/media.
