@@ -2,7 +2,9 @@
 //! of the optimiser, with the default objective on a picture of crossing waves.
 //!
 //! Times are the median of several iterations after a warm-up, so that one hiccup of the machine does
-//! not count.
+//! not count. [`agreement`] tells whether a device computes the right thing at all.
+
+pub mod agreement;
 
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
@@ -24,8 +26,8 @@ pub struct Measurement {
     pub height: usize,
     /// `cpu` or `cuda`.
     pub device: String,
-    /// The type of the arithmetic.
-    pub dtype: &'static str,
+    /// The type of the arithmetic: `f32`, or `tf32` on a GPU.
+    pub dtype: String,
     /// Threads of the CPU that take part.
     pub threads: usize,
     /// The instructions used; absent on a GPU.
@@ -44,7 +46,7 @@ pub struct Measurement {
     /// only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub peak_flops: Option<f64>,
-    /// Bytes held for activations, gradients and packed kernels; CPU only.
+    /// Bytes held for activations, gradients and packed kernels; on a GPU, bytes planned for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<usize>,
     /// The parts of an iteration in order, each with its median; CPU only.
@@ -63,17 +65,25 @@ pub struct StageTime {
     pub share: f64,
 }
 
-/// Measures `iterations` of them on `network`, `device` being its name, after two to warm up.
+/// Measures `iterations` of them on `network`, `device` and `dtype` being the names of its device and its
+/// arithmetic, after two to warm up.
 ///
 /// # Errors
 /// A picture too small for the default layers; a network that fails.
-pub fn measure(network: &Network, device: &str, size: Size, iterations: usize) -> Result<Measurement> {
+pub fn measure(
+    network: &Network,
+    [device, dtype]: [&str; 2],
+    size: Size,
+    iterations: usize,
+) -> Result<Measurement> {
     if iterations == 0 {
         return Err(Error::usage("nothing to measure in 0 iterations").hint("give --iterations 1 or more"));
     }
     network.install(|| {
         let settings = ObjectiveSettings::default();
         let deepest = settings.style_layers.iter().map(|(layer, _)| *layer).max();
+        let content: Vec<Layer> = settings.content_layers.iter().map(|(layer, _)| *layer).collect();
+        let planned = deepest.and_then(|deepest| network.memory(deepest, &content, size));
         let mut objective = Objective::new(network, settings)?;
         let style = objective.describe_style(&waves(Size::new(256, 256), 3))?;
         objective.set_style(style);
@@ -110,7 +120,7 @@ pub fn measure(network: &Network, device: &str, size: Size, iterations: usize) -
             width: size.width,
             height: size.height,
             device: device.to_owned(),
-            dtype: "f32",
+            dtype: dtype.to_owned(),
             threads: network.threads(),
             level: cpu.map(|network| network.cpu().level().to_string()),
             iterations,
@@ -118,7 +128,10 @@ pub fn measure(network: &Network, device: &str, size: Size, iterations: usize) -
             fastest_seconds: whole.first().copied().unwrap_or(seconds),
             direct_flops: flops / seconds,
             peak_flops: cpu.map(|network| peak_flops(network.cpu())),
-            bytes: cpu.and_then(|network| Some(network.bytes() + objective.last_pass()?.1)),
+            bytes: match cpu {
+                Some(network) => objective.last_pass().map(|(_, bytes)| network.bytes() + bytes),
+                None => planned.map(|plan| plan.total() as usize),
+            },
             stages: order
                 .into_iter()
                 .map(|stage| {

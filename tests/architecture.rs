@@ -51,6 +51,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("png", &["source/still", "sink/still"]),
     ("candle_core", &["device", "error", "loss", "vgg"]),
     ("image", &["source", "sink", "numbered"]),
+    ("libloading", &["device"]),
 ];
 
 /// One mention of `crate::room::…` or of an outside crate.

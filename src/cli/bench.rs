@@ -1,26 +1,41 @@
 //! `stylecast bench`: what one iteration costs here: forward, gradient and optimiser step of the
-//! default objective.
+//! default objective. With `--check`, whether the device computes the right thing.
 
 use super::args::BenchArgs;
 use super::exit::Exit;
 use super::painter::{self, Place};
 use super::report::{Object, Reporter};
+use crate::bench::agreement::{Agreement, Check, compare};
 use crate::bench::{Measurement, measure};
+use crate::device::{Device, DeviceChoice};
 use crate::error::Result;
+use crate::loss::ObjectiveSettings;
+use crate::vgg::{CpuSettings, Network, Pooling, Weights};
 use std::io::Write as _;
+
+/// Iterations measured unless told otherwise.
+pub(super) const ITERATIONS: usize = 7;
+
+/// Iterations of a check unless told otherwise.
+pub(super) const CHECK_ITERATIONS: usize = 100;
 
 pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
     let weights = painter::weights(&args.model)?;
     let reporter = Reporter::new(args.json.json);
+    if args.check {
+        return check(args, &weights, &reporter);
+    }
     let threads: Vec<Option<usize>> = match args.threads.as_slice() {
         [] => vec![None],
         threads => threads.iter().copied().map(Some).collect(),
     };
     for threads in threads {
-        let place = Place { device: args.device.device, threads };
+        let place = Place::new(&args.device, threads);
         let (network, device) = painter::network(&weights, args.pooling, place)?;
+        let [device, dtype] = names(&device, args);
         for &size in &args.size {
-            let measurement = measure(&network, &device.to_string(), size, args.iterations)?;
+            let iterations = args.iterations.unwrap_or(ITERATIONS);
+            let measurement = measure(&network, [&device, &dtype], size, iterations)?;
             if !reporter.is_on() {
                 // A closed stdout has no reader left.
                 let _ = write!(std::io::stdout(), "{}", told(&measurement));
@@ -29,6 +44,67 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// What the device and its arithmetic are called: only a GPU has a choice of the latter.
+fn names(device: &Device, args: &BenchArgs) -> [String; 2] {
+    let name = device.to_string();
+    let dtype = if name == "cuda" { args.device.precision.to_string() } else { "f32".to_owned() };
+    [name, dtype]
+}
+
+/// Compares the device with the CPU's engine, in both ways to shrink pictures. Where there is no GPU, the plain
+/// reference on the CPU takes its place.
+fn check(args: &BenchArgs, weights: &Weights, reporter: &Reporter) -> Result<Exit> {
+    let threads = args.threads.first().copied();
+    let mut passed = true;
+    for pooling in [Pooling::Average, Pooling::Max] {
+        let (network, device) = painter::network(weights, pooling, Place::new(&args.device, threads))?;
+        let on_cpu = Place { device: DeviceChoice::Cpu, ..Place::new(&args.device, threads) };
+        let (subject, device, cpu) = match device {
+            Device::Cpu => {
+                let reference = Device::reference();
+                let subject = Network::new(weights, pooling, &reference, CpuSettings::default())?;
+                (subject, reference, network)
+            }
+            device => (network, device, painter::network(weights, pooling, on_cpu)?.0),
+        };
+        let settings = ObjectiveSettings { pooling, ..ObjectiveSettings::default() };
+        for &size in &args.size {
+            let iterations = args.iterations.unwrap_or(CHECK_ITERATIONS);
+            let check = Check { size, seed: args.seed.unwrap_or_else(|| fastrand::u64(..)), iterations };
+            let agreement = compare(&cpu, &subject, names(&device, args), &settings, check)?;
+            passed &= agreement.passed;
+            if !reporter.is_on() {
+                let _ = write!(std::io::stdout(), "{}", agreement_told(&agreement));
+            }
+            reporter.tell(&Object::Agreement(agreement));
+        }
+    }
+    Ok(if passed { Exit::Done } else { Exit::Model })
+}
+
+/// One comparison for people.
+fn agreement_told(a: &Agreement) -> String {
+    let verdict = if a.passed { "agrees with" } else { "DIFFERS FROM" };
+    let mut text = format!(
+        "{}x{}, {} pooling: {} {} {verdict} the CPU's engine (--seed {})\n",
+        a.width, a.height, a.pooling, a.device, a.precision, a.seed
+    );
+    text += &format!("  gradient: cosine {:.6}, relative error {:.1e}\n", a.cosine, a.relative_error);
+    if let Some(worst) = a.layers.iter().min_by(|a, b| a.cosine.total_cmp(&b.cosine)) {
+        text += &format!("  of single layers, worst: {} with cosine {:.6}\n", worst.layer, worst.cosine);
+    }
+    for o in &a.objectives {
+        text += &format!(
+            "  objective after {} iterations: {:.5} and {:.5}, {:.2} % apart\n",
+            o.iterations,
+            o.cpu,
+            o.device,
+            100.0 * o.difference()
+        );
+    }
+    text
 }
 
 /// One measurement for people.

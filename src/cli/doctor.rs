@@ -4,7 +4,7 @@
 use super::args::DoctorArgs;
 use super::exit::Exit;
 use super::report::{Object, Reporter};
-use crate::device::Device;
+use crate::device::{Device, Gpu};
 use crate::error::Result;
 use crate::kernels::cpu::{Level, Threads};
 use crate::models::{Origin, WeightFile};
@@ -39,15 +39,64 @@ pub(super) struct Diagnosis {
     fixes: Vec<Fix>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 struct DeviceFound {
     device: &'static str,
     available: bool,
     /// Vector instructions in use, of a CPU.
     simd: Option<String>,
     threads: Option<usize>,
+    /// The name of a GPU.
+    name: Option<String>,
+    /// Bytes of its memory.
+    memory: Option<u64>,
+    /// The newest version of CUDA that its driver knows.
+    cuda: Option<String>,
+    /// The libraries that were opened for it.
+    libraries: Vec<String>,
     /// Why it is not available.
     reason: Option<String>,
+}
+
+impl DeviceFound {
+    fn cpu() -> Self {
+        Self {
+            device: "cpu",
+            available: true,
+            simd: Some(Level::detect().to_string()),
+            threads: Threads::new(0).ok().map(|threads| threads.count()),
+            ..Self::default()
+        }
+    }
+
+    fn gpu(gpu: Result<Gpu, String>) -> Self {
+        let device = "cuda";
+        match gpu {
+            Err(reason) => Self { device, reason: Some(reason), ..Self::default() },
+            Ok(Gpu { name, memory, cuda: (major, minor), libraries }) => Self {
+                device,
+                available: true,
+                name: Some(name),
+                memory: Some(memory),
+                cuda: Some(format!("{major}.{minor}")),
+                libraries: libraries.iter().map(|path| path.display().to_string()).collect(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// What there is to say of it, on one line.
+    fn detail(&self) -> String {
+        let gigabytes = self.memory.unwrap_or_default() as f64 / 1e9;
+        match (&self.reason, &self.simd, self.threads, &self.name, &self.cuda) {
+            (Some(reason), ..) => reason.clone(),
+            (None, Some(simd), Some(threads), ..) => format!("{simd}, {threads} threads"),
+            (None, _, _, Some(name), Some(cuda)) => {
+                format!("{name}, {gigabytes:.0} GB, driver for CUDA {cuda}; {}", self.libraries.join(", "))
+            }
+            _ => "ready".into(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -106,29 +155,15 @@ fn diagnose() -> Diagnosis {
     let mut fixes = Vec::new();
     let mut missing = |missing: &str, fix: &str| fixes.push(Fix { missing: missing.into(), fix: fix.into() });
 
-    let why_no_gpu = Device::why_no_gpu();
-    let devices = vec![
-        DeviceFound {
-            device: "cpu",
-            available: true,
-            simd: Some(Level::detect().to_string()),
-            threads: Threads::new(0).ok().map(|threads| threads.count()),
-            reason: None,
-        },
-        DeviceFound {
-            device: "cuda",
-            available: why_no_gpu.is_none(),
-            simd: None,
-            threads: None,
-            reason: why_no_gpu.clone(),
-        },
-    ];
-    if why_no_gpu.is_some() {
+    let devices = vec![DeviceFound::cpu(), DeviceFound::gpu(Device::gpu())];
+    if devices.iter().any(|device| !device.available) {
         missing(
             "a GPU",
             match cfg!(feature = "cuda") {
-                true => "install NVIDIA's driver; nvidia-smi must list the GPU",
-                false => "with an NVIDIA GPU: cargo install --path . --features cuda",
+                true => {
+                    "an NVIDIA GPU, its driver (nvidia-smi must list it) and CUDA's libraries, as in a Python environment with PyTorch; STYLECAST_CUDA_LIBS=FOLDER if they lie elsewhere"
+                }
+                false => "with an NVIDIA GPU: scripts/build-cuda, or cargo install --path . --features cuda",
             },
         );
     }
@@ -209,12 +244,7 @@ fn cameras() -> CamerasFound {
 fn told(found: &Diagnosis) -> String {
     let mut lines = vec![format!("stylecast {}", found.version), "compute".into()];
     for device in &found.devices {
-        let detail = match (&device.reason, &device.simd, device.threads) {
-            (Some(reason), ..) => reason.clone(),
-            (None, Some(simd), Some(threads)) => format!("{simd}, {threads} threads"),
-            _ => "ready".into(),
-        };
-        lines.push(row(device.available, device.device, &detail));
+        lines.push(row(device.available, device.device, &device.detail()));
     }
     lines.push("model".into());
     let detail = match (&found.model.weights, &found.model.sha256) {
@@ -257,6 +287,24 @@ mod tests {
     fn the_built_in_weights_are_the_published_ones() {
         let model = model();
         assert!(model.available && model.genuine, "{model:?}");
+    }
+
+    #[test]
+    fn a_gpu_is_told_with_its_memory_and_libraries() {
+        let gpu = Gpu {
+            name: "NVIDIA X".into(),
+            memory: 24_000_000_000,
+            cuda: (13, 0),
+            libraries: vec!["libcuda.so.1".into(), "/env/libcublas.so.13".into()],
+        };
+        let found = DeviceFound::gpu(Ok(gpu));
+        assert!(found.available && found.simd.is_none());
+        assert_eq!(
+            found.detail(),
+            "NVIDIA X, 24 GB, driver for CUDA 13.0; libcuda.so.1, /env/libcublas.so.13"
+        );
+        let missing = DeviceFound::gpu(Err("there is no NVIDIA driver".into()));
+        assert_eq!((missing.available, missing.detail().as_str()), (false, "there is no NVIDIA driver"));
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) fn run(args: &EvalArgs, screen: &Screen, every_frame: bool) -> Result
     let losses = match style_files.as_slice() {
         [] => None,
         files => {
-            let place = Place { device: args.device.device, threads: args.threads };
+            let place = Place::new(&args.device, args.threads);
             let (network, _) = painter::network(&painter::weights(&args.model)?, objective.pooling, place)?;
             let mut styles = painter::read_blend(files)?;
             if let Some(longest) = args.style_size {

@@ -56,13 +56,14 @@ pub(super) fn run(args: &ImageArgs, record: &Record, screen: &Screen) -> Result<
     let look = painter::read_styles(&set)?;
     let decode_seconds = begun.elapsed().as_secs_f64();
 
-    let place = Place { device: args.paint.device.device, threads: args.paint.threads };
+    let place = Place::new(&args.paint.device, args.paint.threads);
     let mut studio = match passes_through {
         true => None,
         false => Some(painter::studio(paint, &args.paint.model, place, vec![look])?),
     };
     if let Some(studio) = &mut studio {
         studio.painter.set_masks(laid);
+        studio.plan_memory(size, screen);
     }
     let painted = studio.as_ref().map_or(size, |studio| studio.painter.paint_size(size));
     let reporter = Reporter::new(args.json.json);

@@ -41,7 +41,7 @@ pub(super) fn run(args: &LossArgs) -> Result<Exit> {
         .map(|(style, weight)| (scaled(style, args.style_size), weight))
         .collect();
 
-    let place = Place { device: args.device.device, threads: args.threads };
+    let place = Place::new(&args.device, args.threads);
     let (network, _) = painter::network(&painter::weights(&args.model)?, objective.pooling, place)?;
     let size = image.size();
     let mut judge = LossJudge::new(network, objective, &styles)?;

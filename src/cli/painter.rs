@@ -1,10 +1,12 @@
 //! The network and the painter that the arguments ask for.
 
-use super::args::ModelArgs;
+use super::args::{DeviceArgs, ModelArgs};
+use super::screen::Screen;
 use super::styles::{StyleFile, StylePart, StyleSet};
 use super::{media, settings};
-use crate::device::{Device, DeviceChoice};
+use crate::device::{Device, DeviceChoice, Precision};
 use crate::error::Result;
+use crate::frame::Size;
 use crate::models::WeightFile;
 use crate::stylize::{Blend, Look, PaintSettings, Painter, Part};
 use crate::vgg::{CpuSettings, Model, Network, Pooling, Weights};
@@ -13,8 +15,17 @@ use crate::vgg::{CpuSettings, Model, Network, Pooling, Weights};
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
     pub(super) device: DeviceChoice,
+    /// On a GPU.
+    pub(super) precision: Precision,
     /// `None`: all cores.
     pub(super) threads: Option<usize>,
+}
+
+impl Place {
+    /// What was asked for.
+    pub(super) fn new(args: &DeviceArgs, threads: Option<usize>) -> Self {
+        Self { device: args.device, precision: args.precision, threads }
+    }
 }
 
 /// The file of the weights that were asked for.
@@ -27,9 +38,13 @@ pub(super) fn weights(args: &ModelArgs) -> Result<Weights> {
     weight_file(args)?.parse()
 }
 
-/// The network on its device.
+/// The network on its device. A program that could use a GPU says why it does not.
 pub(super) fn network(weights: &Weights, pooling: Pooling, place: Place) -> Result<(Network, Device)> {
     let device = Device::open(place.device)?;
+    if let Some(why) = Device::why_not_the_gpu(place.device) {
+        tracing::warn!("the CPU is used, because no GPU can be: {why}");
+    }
+    place.precision.apply();
     let cpu = CpuSettings { threads: place.threads, ..CpuSettings::default() };
     Ok((Network::new(weights, pooling, &device, cpu)?, device))
 }
@@ -61,6 +76,29 @@ pub(super) struct Studio {
     pub(super) weights: String,
     /// The longest side that is painted.
     pub(super) paint_size: usize,
+    /// Bytes of the GPU's memory that nobody uses, the network being there.
+    free_memory: Option<u64>,
+}
+
+impl Studio {
+    /// Says what painting frames of `size` takes of the GPU's memory, and paints smaller if there is too little.
+    pub(super) fn plan_memory(&mut self, size: Size, screen: &Screen) {
+        let (Some(plan), Some(free)) = (self.painter.memory(size), self.free_memory) else { return };
+        let whole = self.painter.paint_size(size);
+        let smaller = self.painter.fit_into(free, size);
+        self.paint_size = smaller.map_or(self.paint_size, Size::longest_side);
+        screen.line(&format!("stylecast: {}", memory_told(whole, plan.total(), free, smaller)));
+    }
+}
+
+/// What painting at `painted` takes of the GPU's memory, and what is done if it is too much.
+fn memory_told(painted: Size, needed: u64, free: u64, smaller: Option<Size>) -> String {
+    let [needed, free] = [needed, free].map(|bytes| bytes as f64 / 1e9);
+    let plan = format!("painting at {painted} takes about {needed:.1} GB of the GPU's memory");
+    match smaller {
+        None => format!("{plan} ({free:.1} GB are free)"),
+        Some(smaller) => format!("{plan}, and {free:.1} GB are free: painting at {smaller}"),
+    }
 }
 
 /// Sets up a painter that can paint in any of `looks`.
@@ -72,9 +110,29 @@ pub(super) fn studio(
 ) -> Result<Studio> {
     let file = weight_file(model)?;
     let (network, device) = network(&file.parse()?, paint.objective.pooling, place)?;
+    let free_memory = device.free_memory();
     let paint_size = settings::paint_size(paint.paint_size, &device);
     paint.paint_size = Some(paint_size);
     let (threads, model) = (network.threads(), network.model());
     let painter = Painter::with_looks(network, paint, looks)?;
-    Ok(Studio { painter, device: device.to_string(), threads, model, weights: file.sha256(), paint_size })
+    let (device, weights) = (device.to_string(), file.sha256());
+    Ok(Studio { painter, device, threads, model, weights, paint_size, free_memory })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_told_with_what_follows_from_it() {
+        let told = |free, smaller| memory_told(Size::new(1920, 1080), 6_540_000_000, free, smaller);
+        assert_eq!(
+            told(79_000_000_000, None),
+            "painting at 1920x1080 takes about 6.5 GB of the GPU's memory (79.0 GB are free)"
+        );
+        assert_eq!(
+            told(4_000_000_000, Some(Size::new(1424, 801))),
+            "painting at 1920x1080 takes about 6.5 GB of the GPU's memory, and 4.0 GB are free: painting at 1424x801"
+        );
+    }
 }

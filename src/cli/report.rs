@@ -3,6 +3,7 @@
 //! Field names are a promise to scripts. Numbers that are not known, or not finite, are `null`.
 
 use crate::bench::Measurement;
+use crate::bench::agreement::Agreement;
 use crate::eval::{FrameVerdict, Gate, Times, Verdict};
 use crate::pipeline::{Outcome, PaintedFrame};
 use crate::sink::Ending;
@@ -28,6 +29,7 @@ pub(super) enum Object {
     EvalFrame(FrameVerdict),
     Eval(Box<EvalReport>),
     Bench(Measurement),
+    Agreement(Agreement),
     Doctor(super::doctor::Diagnosis),
     Model(ModelReport),
     Recipe(RecipeReport),

@@ -49,7 +49,7 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
     mask_files.iter().for_each(|path| film.protect(path));
     let origin = film.origin;
     let look = painter::read_styles(&set)?;
-    let place = Place { device: args.paint.device.device, threads: args.paint.threads };
+    let place = Place::new(&args.paint.device, args.paint.threads);
     let mut studio = match passes_through {
         true => None,
         false => Some(painter::studio(paint, &args.paint.model, place, vec![look])?),
@@ -60,6 +60,9 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
     let time = Time::Runs { rate: info.frame_rate, start: args.start };
     let tracks = masks::open(&args.paint.mask, sets, Under { size: info.size, time })?;
     let (source, laid) = Masked::over(source, tracks, origin);
+    if let Some(studio) = &mut studio {
+        studio.plan_memory(info.size, screen);
+    }
     let painted = studio.as_ref().map_or(info.size, |studio| studio.painter.paint_size(info.size));
 
     // The run.

@@ -137,9 +137,21 @@ pub(crate) struct BenchArgs {
     /// Numbers of threads to measure, separated by commas [default: all cores].
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = values::count, allow_hyphen_values = true)]
     pub(crate) threads: Vec<usize>,
-    /// Iterations measured after the warm-up; the median counts.
-    #[arg(long, value_name = "N", default_value_t = 7, value_parser = values::count, allow_hyphen_values = true)]
-    pub(crate) iterations: usize,
+    #[arg(
+        long, value_name = "N", value_parser = values::count, allow_hyphen_values = true,
+        help = format!(
+            "Iterations measured after the warm-up; the median counts [default: {}; with --check, {}]",
+            crate::cli::bench::ITERATIONS, crate::cli::bench::CHECK_ITERATIONS
+        )
+    )]
+    pub(crate) iterations: Option<usize>,
+    /// Instead of measuring, compare gradients and painted objectives with the CPU's engine, on random
+    /// pictures; exit code 5 if they differ.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// The random pictures of an earlier check, again.
+    #[arg(long, value_name = "N", requires = "check")]
+    pub(crate) seed: Option<u64>,
     /// How the network shrinks pictures: avg or max.
     #[arg(long, value_name = "KIND", default_value_t = PaintSettings::default().objective.pooling, value_parser = values::parsed::<Pooling>)]
     pub(crate) pooling: Pooling,

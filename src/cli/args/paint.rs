@@ -2,7 +2,7 @@
 
 use super::MaskArgs;
 use crate::cli::values::{self, Layers};
-use crate::device::DeviceChoice;
+use crate::device::{DeviceChoice, Precision};
 use crate::loss::{LossForm, ObjectiveSettings};
 use crate::stylize::{OptimizerKind, PaintSettings, Start};
 use crate::vgg::{Model, Pooling};
@@ -69,6 +69,9 @@ pub(crate) struct DeviceArgs {
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::default(), value_parser = values::device)]
     pub(crate) device: DeviceChoice,
+    /// How exact products are on a GPU: f32, or tf32 (10 bits of mantissa), which is faster.
+    #[arg(long, value_name = "P", default_value_t = Precision::default(), value_parser = values::parsed::<Precision>)]
+    pub(crate) precision: Precision,
 }
 
 /// How one painter paints.

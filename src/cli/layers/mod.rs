@@ -58,7 +58,7 @@ pub(super) fn run(args: &LayersArgs, screen: &Screen) -> Result<Exit> {
     let model = weights.model();
     let study = Study::new(kind, &study_settings, model, shape.unwrap_or(Size::new(1, 1)))?;
     places.check_pictures(&study)?;
-    let place = Place { device: args.device.device, threads: args.threads };
+    let place = Place::new(&args.device, args.threads);
     let (network, device) = painter::network(&weights, study.full().objective.pooling, place)?;
     let threads = network.threads();
     let mut heading = Heading {

@@ -97,13 +97,14 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
 
     // Who paints.
     let period = args.latency.map_or(1.0 / rate, |ms| (ms / 1e3).min(1.0 / rate));
-    let place = Place { device: args.paint.device.device, threads: args.paint.threads };
+    let place = Place::new(&args.paint.device, args.paint.threads);
     let style_weight = paint.objective.style_weight;
     let mut studio = None;
     if !passes_through {
         let looks = sets.iter().map(painter::read_styles).collect::<Result<_>>()?;
         let mut opened = painter::studio(paint, &args.paint.model, place, looks)?;
         opened.painter.set_masks(laid);
+        opened.plan_memory(info.size, screen);
         studio = Some(opened);
     }
     let (device, threads) =
