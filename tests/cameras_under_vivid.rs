@@ -1,11 +1,13 @@
 //! Cameras and virtual cameras against a real V4L2 driver: the kernel's `vivid`, which plays a camera and
 //! takes pictures as well. scripts/test-camera boots a kernel that has it and runs these tests there, one
-//! after the other; elsewhere they are left out.
+//! after the other, those of `b` with vivid's HDMI ends alone; elsewhere they are left out.
 #![cfg(all(feature = "webcam", target_os = "linux"))]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
-use std::path::PathBuf;
-use std::time::Duration;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 use stylecast::error::ErrorKind;
 use stylecast::frame::{Frame, Size};
 use stylecast::sink::virtual_camera::VirtualCamera;
@@ -53,14 +55,19 @@ fn until_noted(webcam: &mut Webcam, words: &str) -> Vec<String> {
     panic!("nobody said '{words}': {notes:?}");
 }
 
-/// vivid's node that takes pictures: the kernel names it so.
-fn output() -> PathBuf {
+/// vivid's node whose name, as the kernel gives it, ends in `kind`.
+fn node(kind: &str) -> PathBuf {
     let nodes = std::fs::read_dir("/sys/class/video4linux").unwrap();
     let mut nodes = nodes.map(|node| node.unwrap().path());
-    let is_output = |node: &PathBuf| {
-        std::fs::read_to_string(node.join("name")).is_ok_and(|name| name.trim().ends_with("vid-out"))
+    let is_it = |node: &PathBuf| {
+        std::fs::read_to_string(node.join("name")).is_ok_and(|name| name.trim().ends_with(kind))
     };
-    PathBuf::from("/dev").join(nodes.find(is_output).unwrap().file_name().unwrap())
+    PathBuf::from("/dev").join(nodes.find(is_it).unwrap().file_name().unwrap())
+}
+
+/// The node that takes pictures.
+fn output() -> PathBuf {
+    node("vid-out")
 }
 
 #[test]
@@ -179,4 +186,130 @@ fn a7_a_virtual_camera_that_goes_away_is_an_error() {
     let failed = (0..20).find_map(|_| camera.write(&frame).err());
     std::fs::write(format!("{DRIVER}/bind"), "vivid.0").unwrap();
     assert!(failed.unwrap().to_string().contains("has gone"));
+}
+
+/// The program that is tried, which may be another than the one that was built with this test.
+fn program() -> Command {
+    Command::new(std::env::var_os("STYLECAST").unwrap_or_else(|| env!("CARGO_BIN_EXE_stylecast").into()))
+}
+
+/// Ends the process at the latest when the test does.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const SCENE: Size = Size::new(320, 180);
+
+/// Dark and light, as no pattern of vivid's is: the luma of each quarter, row by row.
+const LUMA: [u8; 4] = [40, 90, 150, 220];
+
+/// The mean of each quarter in a plane of luma, near the upper and the lower edge: between them is text of vivid's.
+fn quarters(plane: &[u8]) -> [u8; 4] {
+    let Size { width, height } = SCENE;
+    [(0, 2), (1, 2), (0, height - 12), (1, height - 12)].map(|(right, top)| {
+        let columns = width / 8 + right * width / 2..3 * width / 8 + right * width / 2;
+        let rows = plane.chunks_exact(width).skip(top).take(10);
+        let values: Vec<u64> =
+            rows.flat_map(|row| &row[columns.clone()]).map(|luma| u64::from(*luma)).collect();
+        (values.iter().sum::<u64>() / values.len() as u64) as u8
+    })
+}
+
+/// vivid can be told to capture what is given to its output. Newer kernels do that in another way; `false`.
+fn is_looped(device: &v4l::Device) -> bool {
+    let controls = device.query_controls().unwrap();
+    let Some(control) = controls.iter().find(|control| control.name == "Loop Video") else { return false };
+    let value = v4l::control::Value::Boolean(true);
+    device.set_control(v4l::Control { id: control.id, value }).unwrap();
+    true
+}
+
+/// Paints the numbered pictures of a folder into the virtual camera; has done so for a while.
+fn painting_from(folder: &Path) -> Running {
+    let child = program()
+        .args(["live", "--no-window", "--json", "--iterations", "0", "--input", "%05d.png", "--loop"])
+        .args(["--fps", "10", "--to", output().to_str().unwrap()])
+        .current_dir(folder)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut running = Running(child);
+    let mut reports = BufReader::new(running.0.stdout.take().unwrap()).lines();
+    let has_painted = |line: &str| line.contains(r#""type":"live""#) && !line.contains(r#""painted":0,"#);
+    assert_eq!(reports.by_ref().filter(|line| has_painted(line.as_ref().unwrap())).take(3).count(), 3);
+    // Read on, so that it is never held up by its reports.
+    std::thread::spawn(move || reports.count());
+    running
+}
+
+#[test]
+#[ignore = "needs vivid: scripts/test-camera"]
+fn b1_what_is_painted_live_comes_out_of_the_virtual_camera() {
+    use v4l::io::traits::CaptureStream;
+    use v4l::video::Capture;
+    let folder = tempfile::tempdir().unwrap();
+    let quarter =
+        |x: usize, y: usize| usize::from(x >= SCENE.width / 2) + 2 * usize::from(y >= SCENE.height / 2);
+    // Grey from 0 to 255 becomes luma from 16 to 235.
+    let grey = |luma: u8| (f32::from(luma - 16) * 255.0 / 219.0).round() as u8;
+    let scene = Frame::from_fn(SCENE, |x, y| [grey(LUMA[quarter(x, y)]); 3]);
+    let path = folder.path().join("00001.png");
+    image::save_buffer(path, scene.data(), 320, 180, image::ColorType::Rgb8).unwrap();
+
+    let (out, mut running) = (output(), painting_from(folder.path()));
+    // At another size, because vivid lets others ask for what it does already.
+    let other = VirtualCamera::open(&out, Size::new(640, 360), FrameRate::new(10, 1)).err().unwrap();
+    assert!(other.to_string().contains("another program feeds it"), "{other}");
+
+    let device = v4l::Device::with_path(node("vid-cap")).unwrap();
+    if is_looped(&device) {
+        let format = v4l::Format::new(SCENE.width as u32, SCENE.height as u32, v4l::FourCC::new(b"YU12"));
+        let format = Capture::set_format(&device, &format).unwrap();
+        assert_eq!((format.width as usize, format.height as usize), (SCENE.width, SCENE.height));
+        let mut stream =
+            v4l::io::mmap::Stream::with_buffers(&device, v4l::buffer::Type::VideoCapture, 4).unwrap();
+        stream.set_timeout(Duration::from_secs(10));
+        let mut seen = Vec::new();
+        let arrived = (0..60).any(|_| {
+            let (plane, _) = stream.next().unwrap();
+            let found = quarters(plane);
+            seen.push(found);
+            found.iter().zip(LUMA).all(|(found, sent)| found.abs_diff(sent) <= 4)
+        });
+        assert!(arrived, "{LUMA:?} was sent, and {seen:?} seen");
+    }
+
+    assert!(running.0.try_wait().unwrap().is_none(), "it has ended by itself");
+    let status = Command::new("kill").args(["-INT", &running.0.id().to_string()]).status().unwrap();
+    assert!(status.success());
+    assert_eq!(running.0.wait().unwrap().code(), Some(130));
+    // And nobody feeds it any more.
+    VirtualCamera::open(&out, SCENE, FrameRate::new(10, 1)).unwrap();
+}
+
+#[test]
+#[ignore = "needs vivid: scripts/test-camera"]
+fn b2_a_run_whose_only_virtual_camera_goes_away_ends_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Frame::from_fn(SCENE, |_, _| [90; 3]);
+    let path = folder.path().join("00001.png");
+    image::save_buffer(path, scene.data(), 320, 180, image::ColorType::Rgb8).unwrap();
+    let mut running = painting_from(folder.path());
+    std::fs::write(format!("{DRIVER}/unbind"), "vivid.0").unwrap();
+    let began = Instant::now();
+    while running.0.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it goes on for nobody");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    std::fs::write(format!("{DRIVER}/bind"), "vivid.0").unwrap();
+    let mut said = String::new();
+    running.0.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!(running.0.wait().unwrap().code(), Some(4), "{said}");
+    assert!(said.contains("the device has gone"), "{said}");
 }
