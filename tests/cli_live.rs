@@ -91,6 +91,8 @@ fn what_cannot_be_is_refused_with_the_next_step() {
     refused(&live(&clip, &["--iterations", "0", "--record", "a.mkv", "--codec", "libx254"]), 2, "libx254");
     refused(&live(&clip, &["--iterations", "0", "--record", "none/a.mkv"]), 4, "mkdir -p");
     refused(&live(&clip, &["--iterations", "0", "--to", "/dev/video73"]), 4, "modprobe v4l2loopback");
+    #[cfg(feature = "window")]
+    refused(&["live", "--input", &clip, "--iterations", "0", "--folder", "none"], 4, "mkdir -p 'none'");
 }
 
 /// What FFmpeg's own tool says of a film's picture.

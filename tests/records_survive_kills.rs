@@ -149,6 +149,7 @@ fn each_press_of_record_makes_a_file_of_its_own_that_begins_at_zero() {
     let finished = broadcast.finish();
     let expected = ["evening.mp4", "evening-2.mp4", "evening-3.mp4"].map(|name| folder.path().join(name));
     assert_eq!(names, expected);
+    assert_eq!(finished.notes.iter().filter(|note| note.starts_with("There is")).count(), 2);
     assert_eq!(finished.notes.iter().filter(|note| note.starts_with("Recorded")).count(), 3);
     for (name, clip) in names.iter().zip(&finished.clips) {
         let times = times_and_keys(name);

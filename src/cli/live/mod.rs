@@ -89,8 +89,10 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
         true => None,
         false => Some(Pane::open(info.size, record.as_deref(), folder)?),
     };
-    let outlets = Arc::new(Outlets::open(&args.output, info.size, frame_rate, began)?);
+    // From here on there may be a recording, which is to be completed.
     let stop = StopToken::new();
+    interrupt::listen(&stop, screen, "stopping: recordings are completed");
+    let outlets = Arc::new(Outlets::open(&args.output, info.size, frame_rate, began)?);
     if let Some(pane) = &pane {
         pane.when_lost(farewell(&outlets, &stop, screen));
     }
@@ -113,7 +115,6 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
 
     // The run.
     let reporter = Reporter::new(args.json.json);
-    interrupt::listen(&stop, screen, "stopping: recordings are completed");
     let painted = live.as_ref().map_or(info.size, LivePainter::paint_size);
     reporter.tell(&Object::Start(Start {
         input: input.clone().into(),

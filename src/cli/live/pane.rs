@@ -7,7 +7,7 @@ use super::keys::{Action, TABLE, action};
 use super::outlets::Outlets;
 use super::statistics::Instruments;
 use crate::cli::media;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
 use crate::sink::window::{Help, Hud, Message, Window};
 use std::borrow::Cow;
@@ -37,8 +37,13 @@ pub(super) struct Pane {
 }
 
 impl Pane {
-    /// Opens a window for pictures of `size`.
+    /// Opens a window for pictures of `size`. Keys save into `folder`.
     pub(super) fn open(size: Size, record: Option<&Path>, folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            let shown = folder.display();
+            return Err(Error::output(format!("cannot save into {shown}: there is no such folder"))
+                .hint(format!("mkdir -p '{shown}'")));
+        }
         Ok(Self {
             window: Window::open("stylecast", size)?,
             picture: None,
@@ -170,7 +175,10 @@ impl Pane {
     fn screenshot(&self, is_mirrored: bool) -> Result<Option<PathBuf>> {
         let Some(picture) = &self.picture else { return Ok(None) };
         let names = (1..=MOST_SCREENSHOTS).map(|n| self.folder.join(format!("stylecast-{n:04}.png")));
-        let Some(path) = { names }.find(|path| path.symlink_metadata().is_err()) else { return Ok(None) };
+        let path = { names }.find(|path| path.symlink_metadata().is_err());
+        let path = path.ok_or_else(|| {
+            Error::output(format!("{} has {MOST_SCREENSHOTS} screenshots already", self.folder.display()))
+        })?;
         media::write_picture(&path, &shown(picture, self.divided, is_mirrored), false, &[])?;
         Ok(Some(path))
     }

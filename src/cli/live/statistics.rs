@@ -16,7 +16,7 @@ pub(super) struct Statistics {
     whole: Sums,
     /// Frames shown before the present second.
     counts: Counts,
-    /// Smallest and largest painted width.
+    /// That of the last frame.
     paint_size: Option<Size>,
     first_painted: Option<f64>,
 }

@@ -220,7 +220,11 @@ impl Broadcast {
             .hint("end that recording first"));
         }
         files::check(path)?;
+        let asked = path;
         let path = files::free_name(path, files::reserve)?;
+        if path != asked {
+            self.notes.say(format!("There is {} already: recording {}.", asked.display(), path.display()));
+        }
         let started = recording::start(&path, &lock(&self.tracks), &self.crew, &self.notes, &self.done);
         // The name was reserved by an empty file, which is nobody's now.
         let (feed, recording) = started.inspect_err(|_| drop(std::fs::remove_file(&path)))?;

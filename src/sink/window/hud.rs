@@ -148,7 +148,7 @@ impl Hud {
             finite(self.steadiness).map(|share| left(4, "steadiness", format!("{share:.1}"), "0.0")),
             dropped.map(|dropped| right(5, dropped.to_string(), "", "dropped")),
             self.painted.map(|size| right(7, format!("{}×{}", size.width, size.height), "", "")),
-            self.iterations.map(|count| right(6, count.to_string(), "000", "iterations")),
+            self.iterations.map(|count| item(Side::Right, 6, "iterations", count.to_string(), "00", "")),
             finite(self.latency_ms).map(|latency| right(2, number(latency), "000", "ms")),
             finite(self.fps).map(|fps| right(1, format!("{fps:.1}"), "00.0", "fps")),
         ]
