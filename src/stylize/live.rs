@@ -1,7 +1,7 @@
 //! A painter with a deadline instead of a number of iterations.
 
 use super::budget::{Budget, Spent};
-use super::{Painted, Painter, Scout};
+use super::{KeepColor, Painted, Painter, Scout};
 use crate::error::Result;
 use crate::frame::{Frame, Size};
 use std::ops::ControlFlow;
@@ -55,6 +55,13 @@ impl LivePainter {
     pub fn mix(&mut self, looks: &[(usize, f64)]) {
         // A fade has time anyway.
         if self.painter.mix(looks) && looks.len() == 1 {
+            self.grace = self.grace.max(FRESH);
+        }
+    }
+
+    /// Changes whose colours the painting has: see [`Painter::set_keep_color`].
+    pub fn set_keep_color(&mut self, how: KeepColor) {
+        if self.painter.set_keep_color(how) {
             self.grace = self.grace.max(FRESH);
         }
     }

@@ -4,6 +4,7 @@
 //! iteration; so what was described is kept, and whoever switches between looks, fades from one to the other
 //! or paints at changing sizes does not wait for it twice.
 
+use super::keep_color::Palette;
 use super::look::{Blend, Look};
 use super::masks::Masks;
 use super::painter::style_size;
@@ -31,8 +32,10 @@ pub(super) struct Looks {
     looks: Vec<Look>,
     /// Of each part of each look.
     tones: Vec<Vec<Option<Tones>>>,
-    /// Which part, at which longest side; the newest last.
-    described: VecDeque<((Place, usize), StyleTarget)>,
+    /// Which part, at which longest side, in which colours; the newest last.
+    described: VecDeque<((Place, usize, Palette), StyleTarget)>,
+    /// What the pictures' colours become before they are described.
+    palette: Palette,
     /// Which looks, by their weights.
     mix: Vec<(usize, f64)>,
     /// What the objective was given last.
@@ -58,7 +61,8 @@ impl Looks {
         // Colours are a matter of the fine scale.
         let tones = looks.iter().map(|look| look.parts.iter().map(|part| tones(&part.pictures)).collect());
         let tones = tones.collect();
-        Ok(Self { looks, tones, described: VecDeque::new(), mix: vec![(0, 1.0)], given: None })
+        let palette = Palette::default();
+        Ok(Self { looks, tones, described: VecDeque::new(), palette, mix: vec![(0, 1.0)], given: None })
     }
 
     /// The tones of the mix, if it holds everywhere.
@@ -70,10 +74,10 @@ impl Looks {
         Tones::blend(self.mix.iter().filter_map(|(look, weight)| Some((tones(*look)?, *weight))))
     }
 
-    /// Gives `picture` the tones of the mix, everywhere or in its regions.
-    pub(super) fn give_tones(&self, picture: &mut Pixels, masks: &Masks) -> Result<()> {
+    /// Gives `picture` the tones of the mix, everywhere or in its regions, a `share` of the way.
+    pub(super) fn give_tones(&self, share: f64, picture: &mut Pixels, masks: &Masks) -> Result<()> {
         if let Some(tones) = self.tones() {
-            Tones::of(picture).change(&tones, picture);
+            Tones::of(picture).change_by(share, &tones, picture);
             return Ok(());
         }
         let before = picture.clone();
@@ -81,7 +85,7 @@ impl Looks {
             let Some((look, tones)) = self.looks.get(look).zip(self.tones.get(look)) else { continue };
             let maps = maps(look, masks, before.size())?;
             let parts: Vec<_> = tones.iter().zip(maps).filter_map(|(t, map)| Some(((*t)?, map))).collect();
-            add_tones(picture, &before, &parts, weight as f32);
+            add_tones(picture, &before, &parts, (share * weight) as f32);
         }
         Ok(())
     }
@@ -110,6 +114,16 @@ impl Looks {
             self.mix = mix;
         }
         changes
+    }
+
+    /// Paints in these colours from now on.
+    pub(super) fn wear(&mut self, palette: Palette) {
+        if palette != self.palette {
+            // The pictures' own colours may come again, those of a shot that is over will not.
+            self.described.retain(|((.., worn), _)| *worn == Palette::default());
+            self.palette = palette;
+            self.given = None;
+        }
     }
 
     /// Gives the mix, looked at with this longest side and painted at `size` under `masks`, to the objective.
@@ -157,20 +171,23 @@ impl Looks {
     }
 
     fn described(&mut self, objective: &mut Objective, place: Place, longest: usize) -> Result<StyleTarget> {
-        if let Some((_, known)) = self.described.iter().find(|(which, _)| *which == (place, longest)) {
+        let which = (place, longest, self.palette);
+        if let Some((_, known)) = self.described.iter().find(|(known, _)| *known == which) {
             return Ok(known.clone());
         }
         let empty = || Error::usage("a style is empty").hint("give each --style a picture");
         let part = self.looks.get(place.0).and_then(|look| look.parts.get(place.1)).ok_or_else(empty)?;
-        let mut style = describe(objective, &part.pictures, longest)?.ok_or_else(empty)?;
+        let describe = |pictures: &Blend, objective: &mut Objective| {
+            describe(objective, pictures, longest, self.palette)?.ok_or_else(empty)
+        };
+        let mut style = describe(&part.pictures, objective)?;
         if let Some(coarse) = &part.coarse {
-            let coarse = describe(objective, coarse, longest)?.ok_or_else(empty)?;
-            style = StyleTarget::split(&style, &coarse).ok_or_else(empty)?;
+            style = StyleTarget::split(&style, &describe(coarse, objective)?).ok_or_else(empty)?;
         }
         if self.described.len() == KEPT {
             self.described.pop_front();
         }
-        self.described.push_back(((place, longest), style.clone()));
+        self.described.push_back((which, style.clone()));
         Ok(style)
     }
 }
@@ -188,11 +205,18 @@ impl Given {
     }
 }
 
-fn describe(objective: &mut Objective, pictures: &Blend, longest: usize) -> Result<Option<StyleTarget>> {
+fn describe(
+    objective: &mut Objective,
+    pictures: &Blend,
+    longest: usize,
+    palette: Palette,
+) -> Result<Option<StyleTarget>> {
     let mut parts = Vec::new();
     for (picture, weight) in pictures {
         let scaled = resize_frame(picture, style_size(picture.size(), longest));
-        parts.push((objective.describe_style(&Pixels::from_frame(&scaled))?, *weight));
+        let mut scaled = Pixels::from_frame(&scaled);
+        palette.put_on(&mut scaled);
+        parts.push((objective.describe_style(&scaled)?, *weight));
     }
     Ok(StyleTarget::blend(&parts))
 }

@@ -2,10 +2,12 @@
 //!
 //! [`Painter`] moves a picture's pixels towards an objective (`loss`) with an optimiser (`optim`). A
 //! [`Scout`] looks at each frame beforehand: how it moved, and whether a new shot begins. `warm` decides
-//! where painting starts, `mover` keeps the optimiser's memory with the paint, `upsample` enlarges what was
-//! painted small. [`Masks`] lie over frames: where paint shows, and where each part of a [`Look`] holds.
+//! where painting starts, `mover` keeps the optimiser's memory with the paint, `keep_color` keeps the source's
+//! colours, `upsample` enlarges what was painted small. [`Masks`] lie over frames: where paint shows, and where
+//! each part of a [`Look`] holds.
 
 mod budget;
+mod keep_color;
 mod live;
 mod look;
 mod looks;
@@ -18,17 +20,20 @@ mod rest;
 mod scout;
 mod settings;
 mod smooth;
+mod strength;
 mod tones;
 mod upsample;
 mod warm;
 
 pub use budget::{Budget, Spent};
+pub use keep_color::KeepColor;
 pub use live::LivePainter;
 pub use look::{Blend, Look, Part};
 pub use masks::{MaskReading, Masks};
 pub use painter::{Painter, Step};
 pub use scout::{Scout, Scouted};
 pub use settings::{OptimizerKind, PaintSettings, Start};
+pub use strength::Strength;
 
 use crate::frame::{Frame, Size};
 

@@ -3,6 +3,7 @@
 
 mod memory;
 
+use super::keep_color::{Colors, KeepColor};
 use super::look::Look;
 use super::looks::Looks;
 use super::masks::Masks;
@@ -51,6 +52,9 @@ pub struct Painter {
     mover: Mover,
     history: History,
     rest: Rest,
+    colors: Colors,
+    /// How the paint there is keeps colours, where that is not how it is to go on.
+    recolored: Option<KeepColor>,
     /// Whether the next frame is of another size only because it is painted so.
     resized: bool,
     /// Looks at the frames that nobody has looked at before.
@@ -80,6 +84,7 @@ impl Painter {
         let objective = Objective::new(&network, settings.objective.clone())?;
         let looks = Looks::new(looks, &settings.objective.style_layers)?;
         let mover = Mover::new(settings.optimizer, settings.learning_rate, Size::new(1, 1));
+        let colors = Colors::new(settings.keep_color);
         Ok(Self {
             network,
             settings,
@@ -89,6 +94,8 @@ impl Painter {
             mover,
             history: History::default(),
             rest: Rest::default(),
+            colors,
+            recolored: None,
             resized: false,
             scout: None,
             gradient: Pixels::zeros(Size::new(1, 1)),
@@ -120,12 +127,14 @@ impl Painter {
         let changes = self.looks.set_mix(looks);
         if changes {
             self.rest = Rest::default();
-            let Self { looks, masks, history, .. } = self;
-            history.change(|last| match (before, looks.tones()) {
-                (Some(before), Some(now)) => before.change(&now, &mut last.painted),
-                // Regions that lack a mask are told of when the next frame is painted.
-                _ => looks.give_tones(&mut last.painted, masks).unwrap_or_default(),
-            });
+            if let Some(share) = self.tones_share() {
+                let Self { looks, masks, history, .. } = self;
+                history.change(|last| match (before, looks.tones()) {
+                    (Some(before), Some(now)) => before.change_by(share, &now, &mut last.painted),
+                    // Regions that lack a mask are told of when the next frame is painted.
+                    _ => looks.give_tones(share, &mut last.painted, masks).unwrap_or_default(),
+                });
+            }
         }
         changes
     }
@@ -136,6 +145,19 @@ impl Painter {
             self.rest = Rest::default();
         }
         self.masks = masks;
+    }
+
+    /// Changes whose colours the painting has ([`PaintSettings::keep_color`]). The paint there is takes on the
+    /// new ones at once. Returns whether that is a change.
+    pub fn set_keep_color(&mut self, how: KeepColor) -> bool {
+        let before = std::mem::replace(&mut self.settings.keep_color, how);
+        if before != how {
+            self.recolored.get_or_insert(before);
+            self.colors = Colors::new(how);
+            self.looks.wear(self.colors.palette());
+            self.rest = Rest::default();
+        }
+        before != how
     }
 
     /// Paints at another size from now on ([`PaintSettings::paint_size`]), and goes on with the paint there
@@ -152,12 +174,19 @@ impl Painter {
     }
 
     /// Changes how much the style counts ([`crate::loss::ObjectiveSettings::style_weight`]); numbers below 0
-    /// change nothing.
+    /// change nothing. The paint there is takes on as much of the style's tones as a start would.
     pub fn set_style_weight(&mut self, weight: f64) {
         if weight.is_finite() && weight >= 0.0 && weight != self.settings.objective.style_weight {
+            let fresh = |painter: &Self| painter.fresh(painter.history.source()?).ok();
+            let before = fresh(self);
             self.settings.objective.style_weight = weight;
             self.objective.set_style_weight(weight);
             self.rest = Rest::default();
+            if let (Some(before), Some(now)) = (before, fresh(self))
+                && before != now
+            {
+                self.history.shift(&before, &now);
+            }
         }
     }
 
@@ -194,9 +223,9 @@ impl Painter {
     }
 
     /// The next frame of a film, started from the one before ([`PaintSettings::start`]). With
-    /// [`PaintSettings::iterations`] 0 frames pass through as they are. A frame just like the one before is
-    /// left as that was painted, without an iteration, once painting it on gains next to nothing; a camera's
-    /// noise makes no difference.
+    /// [`PaintSettings::iterations`] 0, and where neither style nor smoothness count, frames pass through as they
+    /// are. A frame just like the one before is left as that was painted, without an iteration, once painting it
+    /// on gains next to nothing; a camera's noise makes no difference.
     ///
     /// # Errors
     /// A frame too small for the network, or a failing device.
@@ -242,7 +271,8 @@ impl Painter {
     ) -> Result<Painted> {
         let began = Instant::now();
         let Scouted { frame, source, change } = scouted;
-        if self.settings.iterations == 0 {
+        if self.settings.iterations == 0 || self.settings.change_nothing() {
+            self.history.clear();
             return Ok(Painted { frame, report: PaintReport::default() });
         }
         let network = self.network.clone();
@@ -251,11 +281,13 @@ impl Painter {
             let cut = matches!(change, Change::Cut);
             if cut {
                 self.history.clear();
+                self.colors.begin_shot();
             }
             if std::mem::take(&mut self.resized) {
                 self.history.resize(size);
                 self.mover.reset(size);
             }
+            let source = self.view(source);
             let continues = self.history.last(size).is_some();
             let iterations =
                 if continues { self.settings.iterations } else { self.settings.first_iterations };
@@ -281,13 +313,9 @@ impl Painter {
                 self.objective.set_hold(None);
                 self.rest.reached(news, &source, report.last_loss);
             }
-            let painted = if size == frame.size() {
-                x.to_frame()
-            } else {
-                upsample(&x, &source, &Pixels::from_frame(&frame)).to_frame()
-            };
-            self.history.push(Last { source, painted: x });
-            let painted = self.masks.lay(painted, &frame);
+            let last = Last { source, painted: x };
+            let painted = self.masks.lay(self.show(&last, &frame), &frame);
+            self.history.push(last);
             report.cut = cut;
             report.seconds = began.elapsed().as_secs_f64();
             Ok(Painted { frame: painted, report })
@@ -308,12 +336,13 @@ impl Painter {
     ) -> Result<Painted> {
         let began = Instant::now();
         let each = self.settings.first_iterations;
-        if each == 0 {
+        if each == 0 || self.settings.change_nothing() {
             return Ok(Painted { frame: frame.clone(), report: PaintReport::default() });
         }
         let network = self.network.clone();
         network.install(|| {
-            let whole = Pixels::from_frame(frame);
+            self.colors.begin_shot();
+            let whole = self.view(Pixels::from_frame(frame));
             let scales = scales(self.paint_size(frame.size()));
             let mut report = PaintReport::default();
             let mut below: Option<Last> = None;
@@ -344,11 +373,7 @@ impl Painter {
                 }
                 below = Some(Last { source, painted: x });
             }
-            let painted = match below {
-                Some(last) if last.painted.size() == frame.size() => last.painted.to_frame(),
-                Some(last) => upsample(&last.painted, &last.source, &whole).to_frame(),
-                None => frame.clone(),
-            };
+            let painted = below.map_or_else(|| frame.clone(), |last| self.show(&last, frame));
             let painted = self.masks.lay(painted, frame);
             report.seconds = began.elapsed().as_secs_f64();
             Ok(Painted { frame: painted, report })
@@ -368,13 +393,45 @@ impl Painter {
         })
     }
 
-    /// `source` in the tones of the style, if any is to be painted towards.
+    /// `source` as it is painted from; style and paint take on the colours they are to have beside it.
+    fn view(&mut self, source: Pixels) -> Pixels {
+        let view = self.colors.view(&source).into_owned();
+        if self.colors.see(&view) {
+            self.looks.wear(self.colors.palette());
+            self.rest = Rest::default();
+        }
+        if let Some(before) = self.recolored.take() {
+            let tones = self.colors.tones().or_else(|| self.looks.tones());
+            self.history.change(|last| self.colors.recolor(last, before, &source, tones));
+            self.mover.reset(source.size());
+        }
+        view
+    }
+
+    /// What was painted as it is shown: as large as `frame`, which it was painted from, and in its colours.
+    fn show(&self, Last { source, painted }: &Last, frame: &Frame) -> Frame {
+        if painted.size() == frame.size() && self.settings.keep_color != KeepColor::Luminance {
+            return painted.to_frame();
+        }
+        let whole = Pixels::from_frame(frame);
+        let mut painted = upsample(painted, source, &self.colors.view(&whole));
+        self.colors.finish(&mut painted, &whole);
+        painted.to_frame()
+    }
+
+    /// `source` in the tones of the style, as far as it is to take them on.
     fn fresh(&self, source: &Pixels) -> Result<Pixels> {
         let mut fresh = source.clone();
-        if self.settings.start == Start::Warped && self.settings.objective.style_weight > 0.0 {
-            self.looks.give_tones(&mut fresh, &self.masks)?;
+        if let Some(share) = self.tones_share().filter(|_| self.settings.start == Start::Warped) {
+            self.looks.give_tones(share, &mut fresh, &self.masks)?;
         }
         Ok(fresh)
+    }
+
+    /// How far paint takes on the style's tones before the first iteration; `None` where it does not.
+    fn tones_share(&self) -> Option<f64> {
+        let share = self.settings.strength().tones();
+        (share > 0.0 && self.settings.keep_color == KeepColor::Off).then_some(share)
     }
 
     /// The longest side at which styles are looked at when painting at `size`.
@@ -398,9 +455,11 @@ impl Painter {
         on_step: &mut dyn FnMut(usize, &Losses) -> ControlFlow<()>,
     ) -> Result<PaintReport> {
         self.aim_at(source)?;
+        self.colors.restrict(x);
         let mut report = PaintReport::default();
         for _ in 0..iterations {
             let losses = self.objective.evaluate(x, &mut self.gradient)?;
+            self.colors.restrict(&mut self.gradient);
             let moved = self.mover.step(x, losses.total, &self.gradient);
             report.iterations += 1;
             report.first_loss.get_or_insert(losses.total);

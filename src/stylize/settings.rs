@@ -2,6 +2,7 @@
 //!
 //! Every default is written here once; the command's help quotes them.
 
+use super::{KeepColor, Strength};
 use crate::error::{Error, Result};
 use crate::loss::ObjectiveSettings;
 use crate::names::names;
@@ -60,6 +61,8 @@ pub struct PaintSettings {
     /// How firmly the paint is held to where it was, moved along: from 0, free, to 1, as still as can be.
     /// Default: 0.5.
     pub steadiness: f64,
+    /// Whose colours the painting has. Default: the style's.
+    pub keep_color: KeepColor,
     /// Longest side that is painted; frames are shrunk to it and the result enlarged again. `None`
     /// paints at the frame's own size.
     pub paint_size: Option<usize>,
@@ -79,6 +82,7 @@ impl Default for PaintSettings {
             first_iterations: 60,
             start: Start::Warped,
             steadiness: 0.5,
+            keep_color: KeepColor::Off,
             paint_size: Some(512),
             style_size: None,
             seed: 0,
@@ -99,6 +103,17 @@ impl PaintSettings {
     pub fn temporal_weight(&self) -> f64 {
         let s = self.steadiness;
         HALFWAY * s / (1.0 - s + s / FIRMEST)
+    }
+
+    /// How strong the style is: what its weight is on the scale whose middle is the default weight.
+    pub fn strength(&self) -> Strength {
+        Strength::of_factor(self.objective.style_weight / ObjectiveSettings::default().style_weight)
+    }
+
+    /// Whether frames would be painted towards themselves from themselves: they stay as they are.
+    pub(super) fn change_nothing(&self) -> bool {
+        let ObjectiveSettings { style_weight, tv_weight, .. } = self.objective;
+        style_weight == 0.0 && tv_weight == 0.0 && self.start != Start::Noise
     }
 
     /// Whether the motion of the source is of any use: where paint is carried along or held.

@@ -73,12 +73,20 @@ impl Tones {
     /// takes: the linear Monge–Kantorovitch map (Pitié & Kokaram 2007, *The linear Monge-Kantorovitch linear
     /// colour mapping*, eq. 9), `A^-½ (A^½ B A^½)^½ A^-½`. What leaves 0..1 is cut off.
     pub(super) fn change(&self, to: &Self, picture: &mut Pixels) {
+        self.change_by(1.0, to, picture);
+    }
+
+    /// As [`Self::change`], a `share` of the way: at 0 nothing changes, at 1 all does.
+    pub(super) fn change_by(&self, share: f64, to: &Self, picture: &mut Pixels) {
         let root = power(&self.covariance, 0.5);
         let inverse = power(&self.covariance, -0.5);
         let inner = power(&product(&product(&root, &to.covariance), &root), 0.5);
         let map = product(&product(&inverse, &inner), &inverse);
-        let offset: [f64; 3] =
-            std::array::from_fn(|a| to.mean[a] - (0..3).map(|b| map[a][b] * self.mean[b]).sum::<f64>());
+        let offset: [f64; 3] = std::array::from_fn(|a| {
+            share * (to.mean[a] - (0..3).map(|b| map[a][b] * self.mean[b]).sum::<f64>())
+        });
+        let stays = |a: usize, b: usize| if a == b { 1.0 - share } else { 0.0 };
+        let map: Matrix = std::array::from_fn(|a| std::array::from_fn(|b| stays(a, b) + share * map[a][b]));
         let (map, offset) = (map.map(|row| row.map(|v| v as f32)), offset.map(|v| v as f32));
         let count = picture.size().pixels();
         let (red, rest) = picture.data_mut().split_at_mut(count);
@@ -91,6 +99,17 @@ impl Tones {
             };
             (*r, *g, *b) = (channel(0), channel(1), channel(2));
         });
+    }
+
+    /// How far colours have to go from these tones to those, by root mean square, in units of the 0..1 range: the
+    /// Fréchet distance of two normal distributions (Dowson & Landau 1982, eq. 4), which is the way of [`Self::change`].
+    pub(super) fn distance(&self, to: &Self) -> f64 {
+        let root = power(&self.covariance, 0.5);
+        let inner = power(&product(&product(&root, &to.covariance), &root), 0.5);
+        let means: f64 = self.mean.iter().zip(to.mean).map(|(a, b)| (a - b).powi(2)).sum();
+        let spreads: f64 =
+            (0..3).map(|i| self.covariance[i][i] + to.covariance[i][i] - 2.0 * inner[i][i]).sum();
+        (means + spreads.max(0.0)).sqrt()
     }
 }
 
@@ -163,6 +182,30 @@ mod tests {
                     prop_assert!((got.covariance[i][j] - wanted.covariance[i][j]).abs() < 2.5e-3);
                 }
             }
+        }
+
+        #[test]
+        fn a_share_of_the_way_is_a_share_and_the_distance_is_what_colours_went(
+            a in prop::array::uniform9(-0.05f32..0.05), seed in any::<u64>(), share in 0.0f64..=1.0,
+        ) {
+            let rows = [[a[0] + 0.2, a[1], a[2]], [a[3], a[4] + 0.2, a[5]], [a[6], a[7], a[8] + 0.2]];
+            let (from, to) = (picture(seed, rows, 0.45), picture(!seed, rows, 0.5));
+            let (before, wanted) = (Tones::of(&from), Tones::of(&to));
+            let changed = |share| {
+                let mut changed = from.clone();
+                before.change_by(share, &wanted, &mut changed);
+                changed
+            };
+            let (some, all) = (changed(share), changed(1.0));
+            let mut squares = 0.0;
+            for ((from, some), all) in from.data().iter().zip(some.data()).zip(all.data()) {
+                let (went, way) = (f64::from(some - from), f64::from(all - from));
+                prop_assert!((went - share * way).abs() < 1e-5);
+                squares += way * way;
+            }
+            let rms = (squares / from.size().pixels() as f64).sqrt();
+            prop_assert!((rms - before.distance(&wanted)).abs() < 1e-3, "{} {}", rms, before.distance(&wanted));
+            prop_assert!(before.distance(&before) < 1e-6);
         }
 
         #[test]

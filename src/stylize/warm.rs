@@ -34,6 +34,11 @@ impl History {
         self.last.as_ref().filter(|last| last.painted.size() == size)
     }
 
+    /// The frame before as it was.
+    pub(super) fn source(&self) -> Option<&Pixels> {
+        self.last.as_ref().map(|last| &last.source)
+    }
+
     /// Adds a painted frame.
     pub(super) fn push(&mut self, last: Last) {
         if let Some(before) = self.last.replace(last) {
@@ -57,6 +62,16 @@ impl History {
         if let Some(last) = &mut self.last {
             change(last);
         }
+    }
+
+    /// Changes the last painting by what lies between two pictures of its size.
+    pub(super) fn shift(&mut self, from: &Pixels, to: &Pixels) {
+        self.change(|last| {
+            let way = from.data().iter().zip(to.data());
+            for (paint, (from, to)) in last.painted.data_mut().iter_mut().zip(way) {
+                *paint = (*paint + to - from).clamp(0.0, 1.0);
+            }
+        });
     }
 
     /// Forgets everything: a new shot begins.
