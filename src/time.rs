@@ -42,6 +42,14 @@ impl Timestamp {
         self.ticks as f64 * f64::from(self.base.num) / f64::from(self.base.den)
     }
 
+    /// How long after `zero` this moment is, to the microsecond.
+    #[must_use]
+    pub fn since(self, zero: Self) -> Self {
+        let micros = TimeBase::new(1, 1_000_000);
+        let ticks = self.rescale(micros).ticks.saturating_sub(zero.rescale(micros).ticks);
+        Self::new(ticks, micros)
+    }
+
     /// The same moment in ticks of `base`, rounded to the nearest tick, halves away from zero.
     #[must_use]
     pub fn rescale(self, base: TimeBase) -> Self {
@@ -123,5 +131,9 @@ mod tests {
         assert_eq!(Timestamp::new(-45, mpeg).rescale(ms).ticks, -1);
         assert_eq!(Timestamp::new(40, ms), Timestamp::new(3600, mpeg));
         assert!(Timestamp::new(i64::MAX, ms) > Timestamp::new(i64::MAX - 1, ms));
+        assert_eq!(
+            Timestamp::new(3600, mpeg).since(Timestamp::new(1040, ms)),
+            Timestamp::new(-1, TimeBase::new(1, 1))
+        );
     }
 }

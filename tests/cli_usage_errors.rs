@@ -95,7 +95,7 @@ fn what_is_missing_or_contradicts_itself() {
     refused(&desk, &["image", "a.png", "-o", "out.png"], &[], "no style");
     refused(&desk, &["loss", "--content", "a.png"], &["--image", "a.png"], "--style");
     refused(&desk, &sequence, &["-q", "-v", "--style", "a.png"], "--verbose");
-    // Several painters need what a later version will have.
+    // Several painters are one blend, or need a schedule.
     let painters = ["--style", "a.png", "--style", "b.png=2"];
     for command in [
         &sequence[..],

@@ -35,6 +35,8 @@ pub(super) struct Film {
     pub(super) source: Box<dyn FrameSource>,
     /// When its first picture is shown, in seconds on its own clock.
     pub(super) origin: f64,
+    /// What players show as 0:00, on its own clock.
+    pub(super) zero: Timestamp,
     /// Where its first moment lies on its own clock, if that is not its beginning.
     begins: Option<Timestamp>,
     /// The files that must not be overwritten.
@@ -65,7 +67,8 @@ pub(super) fn open_film(path: &Path, part: Part) -> Result<Film> {
     let sequence = PictureSequence::open(path, DEFAULT_RATE)?;
     let files = sequence.files().map(Path::to_owned).collect();
     let source = Trimmed::to(Box::new(sequence), part.start, part.duration);
-    Ok(Film { source: enlarged(source, part), origin: 0.0, begins: None, files, is_video: false })
+    let zero = Timestamp::new(0, source.info().time_base);
+    Ok(Film { source: enlarged(source, part), origin: 0.0, zero, begins: None, files, is_video: false })
 }
 
 /// `source` at the size that was asked for, where it does not have it by itself.
@@ -232,14 +235,14 @@ mod video {
             ..VideoOptions::default()
         };
         let source = VideoSource::open(path, &options)?;
-        let begins = part.start.map(|start| {
-            let micros = TimeBase::new(1, 1_000_000);
-            let origin = (source.probe().start_seconds * 1e6).round() as i64;
-            Timestamp::new(origin.saturating_add(start.rescale(micros).ticks), micros)
-        });
+        let micros = TimeBase::new(1, 1_000_000);
+        let zero = Timestamp::new((source.probe().start_seconds * 1e6).round() as i64, micros);
+        let begins = part
+            .start
+            .map(|start| Timestamp::new(zero.ticks.saturating_add(start.rescale(micros).ticks), micros));
         let origin = source.probe().first_seconds;
         let source = enlarged(Box::new(source), part);
-        Ok(Film { source, origin, begins, files: vec![path.to_owned()], is_video: true })
+        Ok(Film { source, origin, zero, begins, files: vec![path.to_owned()], is_video: true })
     }
 
     pub(super) fn create(

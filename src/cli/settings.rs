@@ -36,7 +36,11 @@ pub(super) fn objective(args: &ObjectiveArgs, model: Option<Model>) -> Result<Ob
 /// How to paint, but for the paint size, which depends on the device ([`paint_size`]).
 pub(super) fn paint(args: &PaintArgs, iterations: usize, first_iterations: usize) -> Result<PaintSettings> {
     let model = args.model.model.or(args.model.weights.is_none().then_some(Model::Vgg16));
-    let objective = objective(&args.objective, model)?;
+    let mut objective = objective(&args.objective, model)?;
+    if let Some(strength) = args.strength {
+        // What is not typed is the default, or a recipe's: at ½ it is just that.
+        objective.style_weight *= strength.factor();
+    }
     if objective.content_weight == 0.0 && objective.style_weight == 0.0 && objective.tv_weight == 0.0 {
         return Err(Error::usage(
             "the weights of content, style and smoothness are all 0: there is nothing to paint towards",
@@ -52,6 +56,7 @@ pub(super) fn paint(args: &PaintArgs, iterations: usize, first_iterations: usize
         iterations,
         first_iterations,
         start: args.start_from,
+        keep_color: args.keep_color,
         paint_size: args.paint_size,
         style_size: args.style_size,
         seed: args.seed,

@@ -9,6 +9,7 @@ use super::painter::{self, Place, Studio};
 use super::progress::{Job, Progress};
 use super::record::Record;
 use super::report::{Object, Reporter, Start, Summary};
+use super::schedule::Schedule;
 use super::screen::Screen;
 use super::styles::StyleSet;
 use super::{interrupt, media, settings, styles};
@@ -18,6 +19,8 @@ use crate::pipeline::{Event, Masked, Outcome, StopToken, Wish, run_lossless};
 use crate::sink::Ending;
 use crate::source::{SourceInfo, TimedFrame};
 use crate::stylize::{PaintReport, PaintSettings, Painted};
+use crate::time::Timestamp;
+use std::ffi::OsString;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -34,31 +37,37 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
         ..settings::paint(&args.paint, args.iterations, args.first_iterations)?
     };
     let passes_through = args.iterations == 0;
-    let set = match args.paint.style.as_slice() {
-        [] if passes_through => StyleSet::default(),
-        values => styles::one_painter(values)?,
+    let sets = match args.paint.style.as_slice() {
+        [] if passes_through => Vec::new(),
+        values if args.schedule.is_some() && !values.is_empty() => styles::painters(values)?,
+        values => vec![styles::one_painter(values).map_err(|error| or_schedule(error, values))?],
     };
-    let sets = std::slice::from_ref(&set);
-    let mask_files = masks::files(&args.paint.mask, sets);
-    let inputs = set.pictures().chain(mask_files.iter().copied()).chain([args.input.as_path()]);
+    let names: Vec<String> = sets.iter().map(StyleSet::name).collect();
+    let schedule = match args.schedule.as_deref().filter(|_| !passes_through) {
+        Some(text) => Some(Schedule::read(text, &names, args.cross_fade)?),
+        None => None,
+    };
+    let mask_files = masks::files(&args.paint.mask, &sets);
+    let pictures = sets.iter().flat_map(StyleSet::pictures);
+    let inputs = pictures.chain(mask_files.iter().copied()).chain([args.input.as_path()]);
     settings::keep_inputs(output, inputs)?;
 
     // What is read, who paints, and where it goes.
     let part = Part { start: args.start, duration: args.duration, size: args.paint.size };
     let mut film = media::open_film(&args.input, part)?;
     mask_files.iter().for_each(|path| film.protect(path));
-    let origin = film.origin;
-    let look = painter::read_styles(&set)?;
+    let (origin, zero) = (film.origin, film.zero);
+    let looks = sets.iter().map(painter::read_styles).collect::<Result<_>>()?;
     let place = Place::new(&args.paint.device, args.paint.threads);
     let mut studio = match passes_through {
         true => None,
-        false => Some(painter::studio(paint, &args.paint.model, place, vec![look])?),
+        false => Some(painter::studio(paint, &args.paint.model, place, looks)?),
     };
     let made = if args.output.no_metadata { None } else { record.provenance(studio.as_ref()) };
     let (source, sink) = media::open_output(&args.output, part, film, made)?;
     let info = source.info().clone();
     let time = Time::Runs { rate: info.frame_rate, start: args.start };
-    let tracks = masks::open(&args.paint.mask, sets, Under { size: info.size, time })?;
+    let tracks = masks::open(&args.paint.mask, &sets, Under { size: info.size, time })?;
     let (source, laid) = Masked::over(source, tracks, origin);
     if let Some(studio) = &mut studio {
         studio.plan_memory(info.size, screen);
@@ -74,6 +83,11 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
         let Studio { device, threads, .. } = studio;
         tracing::info!("painting at {painted}, writing {}, on {device} with {threads} threads", info.size);
     }
+    if let Some(schedule) = &schedule {
+        for note in schedule.notes(&names, end(args, &info)) {
+            screen.line(&format!("stylecast: note: {note}"));
+        }
+    }
     let job = Job { frames: info.frames, painted, iterations: args.iterations };
     let mut progress = Progress::new(screen, &reporter, job);
     let mut see = |event: Event<'_>| progress.see(event);
@@ -81,9 +95,14 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
         Some(studio) => {
             // Motion is followed on a thread of its own, a frame ahead of the painter.
             let mut scout = studio.painter.scout()?;
-            let look = move |timed: TimedFrame| (scout.look(timed.frame), laid.recv().unwrap_or_default());
-            let paint = |(scouted, masks)| {
+            let look = move |timed: TimedFrame| {
+                (timed.timestamp, scout.look(timed.frame), laid.recv().unwrap_or_default())
+            };
+            let paint = |(timestamp, scouted, masks): (Timestamp, _, _)| {
                 studio.painter.set_masks(masks);
+                if let Some(schedule) = &schedule {
+                    studio.painter.mix(&schedule.mix_at(timestamp.since(zero)));
+                }
                 studio.painter.paint_scouted(scouted, |_| match stop.wish() {
                     // A frame that nobody will see any more is not painted to its end.
                     Wish::Abandon => ControlFlow::Break(()),
@@ -106,6 +125,23 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
         Ending::Complete => Exit::Done,
         Ending::Interrupted => Exit::Interrupted,
     })
+}
+
+/// The error for several styles, with both ways to mean them.
+fn or_schedule(error: Error, values: &[OsString]) -> Error {
+    match (values, error.next_step().map(str::to_owned)) {
+        ([] | [_], _) | (_, None) => error,
+        (_, Some(blend)) => {
+            error.hint(format!("{blend}; to paint in one after the other, add --schedule \"0:1 5:2\""))
+        }
+    }
+}
+
+/// When the film ends, in seconds of the film, where that is known and no part of it was asked for.
+fn end(args: &VideoArgs, info: &SourceInfo) -> Option<f64> {
+    let start = args.start.map_or(0.0, Timestamp::seconds);
+    let seconds = info.frames.filter(|_| args.duration.is_none())? as f64 / info.frame_rate.fps();
+    Some(start + seconds)
 }
 
 /// A frame as it came.

@@ -1,7 +1,7 @@
 //! The options of painting live.
 
 use super::{JsonArgs, PaintArgs};
-use crate::cli::values;
+use crate::cli::{fade, values};
 use crate::stylize::PaintSettings;
 use crate::time::Timestamp;
 use clap::Args;
@@ -41,7 +41,7 @@ pub(crate) struct LiveArgs {
     #[arg(long, value_name = "S", default_value_t = PaintSettings::default().steadiness, value_parser = values::share, allow_hyphen_values = true, help_heading = "Painting")]
     pub(crate) steadiness: f64,
     /// Seconds that going from one style to the next takes.
-    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = values::weight, allow_hyphen_values = true, help_heading = "Painting")]
+    #[arg(long, value_name = "S", default_value_t = fade::SECONDS, value_parser = values::weight, allow_hyphen_values = true, help_heading = "Painting")]
     pub(crate) cross_fade: f64,
     #[command(flatten)]
     pub(crate) paint: PaintArgs,

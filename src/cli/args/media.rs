@@ -1,7 +1,7 @@
 //! The options of each command that opens pictures or films.
 
 use super::{DeviceArgs, JsonArgs, ModelArgs, ObjectiveArgs, PaintArgs};
-use crate::cli::values;
+use crate::cli::{fade, values};
 use crate::frame::Size;
 use crate::stylize::PaintSettings;
 use crate::time::Timestamp;
@@ -36,6 +36,13 @@ pub(crate) struct VideoArgs {
     /// still as can be.
     #[arg(long, value_name = "S", default_value_t = PaintSettings::default().steadiness, value_parser = values::share, allow_hyphen_values = true, help_heading = "Painting")]
     pub(crate) steadiness: f64,
+    /// Paint in several styles one after the other, each given by its own --style: times of the film, and styles
+    /// by their files' names without extensions, or their numbers from 1 ("0:great-wave 1:30:auvers").
+    #[arg(long, value_name = "T:STYLE …", allow_hyphen_values = true, help_heading = "Painting")]
+    pub(crate) schedule: Option<String>,
+    /// Seconds that going from one style of the schedule to the next takes.
+    #[arg(long, value_name = "S", default_value_t = fade::SECONDS, value_parser = values::weight, allow_hyphen_values = true, requires = "schedule", help_heading = "Painting")]
+    pub(crate) cross_fade: f64,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
 }

@@ -4,7 +4,7 @@ use super::MaskArgs;
 use crate::cli::values::{self, Layers};
 use crate::device::{DeviceChoice, Precision};
 use crate::loss::{LossForm, ObjectiveSettings};
-use crate::stylize::{OptimizerKind, PaintSettings, Start};
+use crate::stylize::{KeepColor, OptimizerKind, PaintSettings, Start, Strength};
 use crate::vgg::{Model, Pooling};
 use clap::Args;
 use std::path::PathBuf;
@@ -83,6 +83,20 @@ pub(crate) struct PaintArgs {
     /// unless --iterations is 0.
     #[arg(long, value_name = "PICTURE[=W],…")]
     pub(crate) style: Vec<std::ffi::OsString>,
+    #[arg(
+        long, value_name = "S", value_parser = values::parsed::<Strength>, allow_hyphen_values = true,
+        conflicts_with = "style_weight",
+        help = format!(
+            "How strong the style is, the same for every picture and style: from 0, the source as it is, to 1, as \
+             strong as can be. Stands for --style-weight [default: {}]",
+            paint().strength()
+        )
+    )]
+    pub(crate) strength: Option<Strength>,
+    /// Whose colours to paint in: off (the style's), luminance (only light and dark are painted, over the
+    /// source's colours) or match (the style's colours are changed to the source's first).
+    #[arg(long, value_name = "HOW", default_value_t = paint().keep_color, value_parser = values::parsed::<KeepColor>)]
+    pub(crate) keep_color: KeepColor,
     /// Longest side that is written, in pixels [default: the source's own].
     #[arg(long, value_name = "N", value_parser = values::side, allow_hyphen_values = true)]
     pub(crate) size: Option<usize>,

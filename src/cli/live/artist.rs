@@ -59,6 +59,7 @@ impl Artist {
             None => Painted { frame: source.clone(), report: PaintReport::default() },
             Some(live) => {
                 live.mix(&wishes.mix);
+                live.set_keep_color(wishes.keep_color);
                 let painter = live.painter();
                 painter.set_style_weight(wishes.style_weight);
                 painter.set_steadiness(wishes.steadiness);

@@ -1,13 +1,12 @@
 //! What the person at the keys has chosen: which look, how strong, how steady, and how one look fades into
 //! the next. It knows nothing of windows or painters; time is told to it.
 
+use crate::cli::fade::{Mix, toward};
+use crate::stylize::{KeepColor, PaintSettings, Strength};
 use std::time::{Duration, Instant};
 
-/// One press makes the style count so many times as much.
-const STRONGER: f64 = std::f64::consts::SQRT_2;
-
-/// Presses to either side: from a sixteenth to sixteen times the style weight.
-const MOST_PRESSES: i32 = 8;
+/// One press makes the style stronger by so much.
+const STRONGER: f64 = 0.05;
 
 /// One press makes the film steadier by so much.
 const STEADIER: f64 = 0.1;
@@ -15,10 +14,10 @@ const STEADIER: f64 = 0.1;
 /// What the painter is told before each frame.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wishes {
-    /// Looks by their places, each with its weight.
-    pub(super) mix: Vec<(usize, f64)>,
+    pub(super) mix: Mix,
     pub(super) style_weight: f64,
     pub(super) steadiness: f64,
+    pub(super) keep_color: KeepColor,
     /// The present frame is painted on and on; no other is taken.
     pub(super) frozen: bool,
 }
@@ -30,9 +29,14 @@ pub(super) struct Desk {
     look: usize,
     fade: Option<Fade>,
     fade_time: Duration,
-    base_weight: f64,
-    presses: i32,
+    strength: Strength,
+    style_weight: f64,
+    /// The style weight at strength ½.
+    half_weight: f64,
     steadiness: f64,
+    keep_color: KeepColor,
+    /// How colours are kept where they are.
+    keeps: KeepColor,
     pub(super) frozen: bool,
     /// Left and right are exchanged in the window, as in a mirror; nowhere else.
     pub(super) mirrored: bool,
@@ -41,21 +45,30 @@ pub(super) struct Desk {
 /// On the way from one mix to a look.
 #[derive(Debug, Clone)]
 struct Fade {
-    from: Vec<(usize, f64)>,
+    from: Mix,
     began: Instant,
 }
 
 impl Desk {
-    /// Controls for so many looks, the first of them chosen.
-    pub(super) fn new(looks: usize, style_weight: f64, steadiness: f64, fade_time: Duration) -> Self {
+    /// Controls for so many looks, the first of them chosen, as `chosen` on the command line. The style weight at
+    /// strength ½ is `half_weight`.
+    pub(super) fn new(looks: usize, chosen: &PaintSettings, half_weight: f64, fade_time: Duration) -> Self {
+        let style_weight = chosen.objective.style_weight;
+        let keeps = match chosen.keep_color {
+            KeepColor::Off => KeepColor::Luminance,
+            keeps => keeps,
+        };
         Self {
             looks,
             look: 0,
             fade: None,
             fade_time,
-            base_weight: style_weight,
-            presses: 0,
-            steadiness,
+            strength: Strength::of_factor(style_weight / half_weight),
+            style_weight,
+            half_weight,
+            steadiness: chosen.steadiness,
+            keep_color: chosen.keep_color,
+            keeps,
             frozen: false,
             mirrored: false,
         }
@@ -86,7 +99,7 @@ impl Desk {
     }
 
     /// The looks and their weights at this moment. The weights add up to 1.
-    pub(super) fn mix(&mut self, now: Instant) -> Vec<(usize, f64)> {
+    pub(super) fn mix(&mut self, now: Instant) -> Mix {
         let Some(fade) = &self.fade else { return vec![(self.look, 1.0)] };
         let passed = now.saturating_duration_since(fade.began).as_secs_f64();
         let share = passed / self.fade_time.as_secs_f64().max(1e-9);
@@ -95,24 +108,17 @@ impl Desk {
             return vec![(self.look, 1.0)];
         }
         // In tenths: a painter that is told of every little step describes its style anew each time.
-        let share = (share * 10.0).round() / 10.0;
-        let mut mix: Vec<_> =
-            fade.from.iter().map(|(look, weight)| (*look, weight * (1.0 - share))).collect();
-        match mix.iter_mut().find(|(look, _)| *look == self.look) {
-            Some((_, weight)) => *weight += share,
-            None => mix.push((self.look, share)),
-        }
-        mix.retain(|(_, weight)| *weight > 1e-9);
-        mix
+        toward(&fade.from, self.look, (share * 10.0).round() / 10.0)
     }
 
-    /// How many times the style weight of the command line counts.
-    pub(super) fn strength(&self) -> f64 {
-        STRONGER.powi(self.presses)
+    pub(super) fn strength(&self) -> Strength {
+        self.strength
     }
 
     pub(super) fn stronger_by(&mut self, presses: i32) {
-        self.presses = (self.presses + presses).clamp(-MOST_PRESSES, MOST_PRESSES);
+        self.strength =
+            Strength::new(turned(self.strength.value(), STRONGER * f64::from(presses))).unwrap_or_default();
+        self.style_weight = self.half_weight * self.strength.factor();
     }
 
     pub(super) fn steadiness(&self) -> f64 {
@@ -120,20 +126,34 @@ impl Desk {
     }
 
     pub(super) fn steadier_by(&mut self, presses: i32) {
-        // To hundredths, so that ten presses up and ten down end where they began.
-        let steadiness = (self.steadiness + STEADIER * f64::from(presses)).clamp(0.0, 1.0);
-        self.steadiness = (steadiness * 100.0).round() / 100.0;
+        self.steadiness = turned(self.steadiness, STEADIER * f64::from(presses));
+    }
+
+    pub(super) fn keep_color(&self) -> KeepColor {
+        self.keep_color
+    }
+
+    /// Keeps the source's colours, or no longer.
+    pub(super) fn toggle_keep_color(&mut self) {
+        let off = self.keep_color == KeepColor::Off;
+        self.keep_color = if off { self.keeps } else { KeepColor::Off };
     }
 
     /// Everything for the painter.
     pub(super) fn wishes(&mut self, now: Instant) -> Wishes {
         Wishes {
             mix: self.mix(now),
-            style_weight: self.base_weight * self.strength(),
+            style_weight: self.style_weight,
             steadiness: self.steadiness,
+            keep_color: self.keep_color,
             frozen: self.frozen,
         }
     }
+}
+
+/// `value` turned up or down within 0..1; to hundredths, so that ten presses up and ten down end where they began.
+fn turned(value: f64, by: f64) -> f64 {
+    ((value + by).clamp(0.0, 1.0) * 100.0).round() / 100.0
 }
 
 #[cfg(test)]
@@ -141,7 +161,7 @@ mod tests {
     use super::*;
 
     fn desk() -> Desk {
-        Desk::new(3, 3.0, 0.5, Duration::from_secs(1))
+        Desk::new(3, &PaintSettings::default(), 3.0, Duration::from_secs(1))
     }
 
     #[test]
@@ -164,7 +184,7 @@ mod tests {
         assert_eq!(mix.iter().map(|(look, _)| *look).collect::<Vec<_>>(), [0, 2]);
         assert!((mix[0].1 - 0.85).abs() < 1e-9 && (mix[1].1 - 0.15).abs() < 1e-9, "{mix:?}");
         assert_eq!(desk.mix(now + Duration::from_secs(2)), [(0, 1.0)]);
-        let mut alone = Desk::new(1, 3.0, 0.5, Duration::ZERO);
+        let mut alone = Desk::new(1, &PaintSettings::default(), 3.0, Duration::ZERO);
         alone.fade_by(1, now);
         assert_eq!(alone.mix(now), [(0, 1.0)]);
     }
@@ -172,15 +192,48 @@ mod tests {
     #[test]
     fn strength_and_steadiness_stay_within_bounds_and_come_back() {
         let mut desk = desk();
+        let weight = |desk: &mut Desk| desk.wishes(Instant::now()).style_weight;
         desk.stronger_by(2);
-        assert!((desk.wishes(Instant::now()).style_weight - 6.0).abs() < 1e-9);
+        assert_eq!(desk.strength().value(), 0.6);
+        // A weight is that of ½ times the odds to the power of the scale.
+        assert_eq!(weight(&mut desk), 3.0 * Strength::new(0.6).unwrap().factor());
         desk.stronger_by(-2);
-        assert_eq!(desk.strength(), 1.0);
+        assert_eq!(weight(&mut desk), 3.0);
+        desk.stronger_by(-1000);
+        assert_eq!((desk.strength().value(), weight(&mut desk)), (0.0, 0.0));
         desk.stronger_by(1000);
-        assert!((desk.strength() - 16.0).abs() < 1e-9);
+        assert_eq!(desk.strength().value(), 1.0);
         (0..20).for_each(|_| desk.steadier_by(1));
         assert_eq!(desk.steadiness(), 1.0);
         (0..5).for_each(|_| desk.steadier_by(-1));
         assert_eq!(desk.steadiness(), 0.5);
+    }
+
+    #[test]
+    fn a_weight_of_the_command_line_stands_until_a_key_is_pressed() {
+        let mut chosen = PaintSettings::default();
+        chosen.objective.style_weight = 1e6;
+        let mut desk = Desk::new(1, &chosen, 10.0, Duration::ZERO);
+        assert_eq!(desk.wishes(Instant::now()).style_weight, 1e6);
+        desk.stronger_by(-1);
+        assert!(desk.wishes(Instant::now()).style_weight < 1e4);
+        chosen.objective.style_weight = 10.0;
+        assert_eq!(Desk::new(1, &chosen, 10.0, Duration::ZERO).strength().value(), 0.5);
+    }
+
+    #[test]
+    fn colours_are_kept_by_luminance_unless_another_way_was_chosen() {
+        let mut desk = desk();
+        let pressed = |desk: &mut Desk| {
+            desk.toggle_keep_color();
+            desk.wishes(Instant::now()).keep_color
+        };
+        assert_eq!(pressed(&mut desk), KeepColor::Luminance);
+        assert_eq!(pressed(&mut desk), KeepColor::Off);
+        let chosen = PaintSettings { keep_color: KeepColor::Match, ..PaintSettings::default() };
+        let mut desk = Desk::new(1, &chosen, 3.0, Duration::ZERO);
+        assert_eq!(desk.keep_color(), KeepColor::Match);
+        assert_eq!(pressed(&mut desk), KeepColor::Off);
+        assert_eq!(pressed(&mut desk), KeepColor::Match);
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Action {
     WeakerStyle,
     /// The style counts for more.
     StrongerStyle,
+    /// Keeps the source's colours, or no longer.
+    KeepColor,
     /// Less steadiness: livelier.
     LessSteady,
     /// More steadiness: calmer.
@@ -43,10 +45,11 @@ pub(super) enum Action {
 }
 
 /// Keys, several separated by spaces, and what they do. In the order in which they are explained.
-pub(super) const TABLE: [(&str, &str); 13] = [
+pub(super) const TABLE: [(&str, &str); 14] = [
     ("1–9", "choose a style"),
     ("← →", "fade to the previous or next style"),
     ("[ ]", "weaker or stronger style"),
+    ("k", "keep the source's colours"),
     ("- =", "less steady or steadier"),
     ("Space", "freeze"),
     ("m", "mirror"),
@@ -73,6 +76,7 @@ pub(super) fn action(press: Press) -> Option<Action> {
             's' => Action::Screenshot,
             'r' => Action::Record,
             'c' => Action::SaveClip,
+            'k' => Action::KeepColor,
             'm' => Action::Mirror,
             'x' => Action::Split,
             'h' | '?' => Action::Help,
@@ -135,10 +139,10 @@ mod tests {
                 assert!(presses(other.0).iter().all(|press| !meant.contains(&action(*press).unwrap())));
             }
         }
-        // All sixteen kinds of action, nine of them styles, two keys each for help and quitting.
+        // All seventeen kinds of action, nine of them styles, two keys each for help and quitting.
         assert_eq!(
             actions.iter().copied().map(|action| format!("{action:?}")).collect::<HashSet<_>>().len(),
-            24
+            25
         );
     }
 

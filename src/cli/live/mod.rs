@@ -100,7 +100,7 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     // Who paints.
     let period = args.latency.map_or(1.0 / rate, |ms| (ms / 1e3).min(1.0 / rate));
     let place = Place::new(&args.paint.device, args.paint.threads);
-    let style_weight = paint.objective.style_weight;
+    let chosen = paint.clone();
     let mut studio = None;
     if !passes_through {
         let looks = sets.iter().map(painter::read_styles).collect::<Result<_>>()?;
@@ -130,7 +130,7 @@ pub(super) fn run(args: &LiveArgs, screen: &Screen) -> Result<Exit> {
     }));
     // Longer than the clock can tell is for ever.
     let fade = Duration::try_from_secs_f64(args.cross_fade).unwrap_or(Duration::MAX);
-    let mut desk = Desk::new(sets.len(), style_weight, args.steadiness, fade);
+    let mut desk = Desk::new(sets.len(), &chosen, args.paint.objective.style_weight, fade);
     desk.mirrored = args.input.is_none() && !args.no_mirror;
     let wishes = Arc::new(Mutex::new(desk.wishes(Instant::now())));
     let mut artist = Artist::new(live, wishes.clone(), outlets.clone(), stop.clone(), began);

@@ -10,6 +10,7 @@ use crate::cli::media;
 use crate::error::{Error, Result};
 use crate::frame::{Frame, Size};
 use crate::sink::window::{Help, Hud, Message, Window};
+use crate::stylize::KeepColor;
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -121,6 +122,14 @@ impl Pane {
             }
             Action::WeakerStyle => desk.stronger_by(-1),
             Action::StrongerStyle => desk.stronger_by(1),
+            Action::KeepColor => {
+                desk.toggle_keep_color();
+                self.say(match desk.keep_color() {
+                    KeepColor::Off => "the style's colours",
+                    KeepColor::Luminance => "the source's colours",
+                    KeepColor::Match => "the style, matched to the source's colours",
+                });
+            }
             Action::LessSteady => desk.steadier_by(-1),
             Action::Steadier => desk.steadier_by(1),
             Action::Mirror => desk.mirrored = !desk.mirrored,
@@ -150,8 +159,9 @@ impl Pane {
             false => Hud { recording, frozen: desk.frozen, message, ..Hud::default() },
             true => Hud {
                 style: instruments.style.clone(),
-                strength: Some(desk.strength()),
+                strength: Some(desk.strength().value()),
                 steadiness: Some(desk.steadiness()),
+                colors: (desk.keep_color() != KeepColor::Off).then(|| desk.keep_color().to_string()),
                 fps: instruments.fps,
                 latency_ms: instruments.latency_ms,
                 iterations: Some(picture.report.iterations),

@@ -29,10 +29,12 @@ const COVER: f32 = 0.66;
 pub struct Hud {
     /// The name of the style.
     pub style: Option<String>,
-    /// How many times the style counts as much as it was told to at the start.
+    /// How strong the style is, 0 to 1.
     pub strength: Option<f64>,
     /// How steady the film is kept, 0 to 1.
     pub steadiness: Option<f64>,
+    /// How the source's colours are kept, where they are.
+    pub colors: Option<String>,
     /// Painted frames a second.
     pub fps: Option<f64>,
     /// From the capture of a frame to its being shown, in milliseconds.
@@ -144,11 +146,12 @@ impl Hud {
         let dropped = self.dropped.filter(|&dropped| dropped > 0);
         [
             style.map(|style| left(0, "", style.to_owned(), "")),
-            finite(self.strength).map(|times| left(3, "strength", times_of(times), "×0.0")),
+            finite(self.strength).map(|share| left(3, "strength", format!("{share:.2}"), "0.00")),
             finite(self.steadiness).map(|share| left(4, "steadiness", format!("{share:.1}"), "0.0")),
-            dropped.map(|dropped| right(5, dropped.to_string(), "", "dropped")),
-            self.painted.map(|size| right(7, format!("{}×{}", size.width, size.height), "", "")),
-            self.iterations.map(|count| item(Side::Right, 6, "iterations", count.to_string(), "00", "")),
+            self.colors.clone().map(|how| left(5, "colours", how, "")),
+            dropped.map(|dropped| right(6, dropped.to_string(), "", "dropped")),
+            self.painted.map(|size| right(8, format!("{}×{}", size.width, size.height), "", "")),
+            self.iterations.map(|count| item(Side::Right, 7, "iterations", count.to_string(), "00", "")),
             finite(self.latency_ms).map(|latency| right(2, number(latency), "000", "ms")),
             finite(self.fps).map(|fps| right(1, format!("{fps:.1}"), "00.0", "fps")),
         ]
@@ -312,16 +315,6 @@ fn shortened(text: &str, letters: f32, room: f32) -> String {
     fitting.checked_sub(1).map(|last| cut(ends[last])).unwrap_or_default()
 }
 
-/// `×1.4`, `×0.35`, `×16`: three figures at most.
-fn times_of(times: f64) -> String {
-    let digits = match times {
-        _ if times < 0.995 => 2,
-        _ if times < 9.95 => 1,
-        _ => 0,
-    };
-    format!("×{times:.digits$}")
-}
-
 /// `0:07`, `12:34`, `1:02:03`.
 fn clock(span: Duration) -> String {
     let seconds = span.as_secs();
@@ -342,8 +335,9 @@ mod tests {
     fn full() -> Hud {
         Hud {
             style: Some("The Starry Night".to_owned()),
-            strength: Some(2.0_f64.sqrt()),
+            strength: Some(0.55),
             steadiness: Some(0.5),
+            colors: Some("luminance".to_owned()),
             fps: Some(12.34),
             latency_ms: Some(83.0),
             iterations: Some(14),
@@ -453,10 +447,6 @@ mod tests {
         let short = shortened(whole, 20.0, 90.0);
         assert!(short.starts_with("Üb") && short.ends_with('…') && wide(&short, 20.0) <= 90.0, "{short}");
         assert_eq!(shortened(whole, 20.0, 5.0), "");
-        assert_eq!(
-            [0.0625, 0.5, 1.0, 1.414, 9.96, 16.0].map(times_of),
-            ["×0.06", "×0.50", "×1.0", "×1.4", "×10", "×16"]
-        );
         assert_eq!(
             [7, 754, 3723].map(|seconds| clock(Duration::from_secs(seconds))),
             ["0:07", "12:34", "1:02:03"]
