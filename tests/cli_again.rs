@@ -4,7 +4,7 @@
 mod cli_parts;
 
 use cli_parts::*;
-use stylecast::frame::Size;
+use stylecast::frame::{Frame, Size};
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -64,6 +64,25 @@ fn a_picture_is_painted_again_to_the_pixel() {
     assert!(self::line(&desk, "new.png").contains("--seed 10"));
     desk.run(&["again", "out.png", "-y", "-o", "new.png", "--input", "b.png"]).succeeds();
     assert!(self::line(&desk, "new.png").starts_with("stylecast image b.png "));
+}
+
+#[test]
+#[cfg(feature = "embedded-weights")]
+fn masks_and_regions_are_told_and_painted_again() {
+    let desk = desk();
+    let half = Frame::from_fn(Size::new(24, 20), |x, _| if x < 12 { [255; 3] } else { [0; 3] });
+    image::save_buffer(desk.path("m.png"), half.data(), 24, 20, image::ColorType::Rgb8).unwrap();
+    let args = ["image", "b.png", "--style", "style.png", "--style", "b.png@m.png", "--mask", "m.png"];
+    desk.run(&[&args[..], &["--mask-invert", "--iterations", "1", "-o", "out.png"]].concat()).succeeds();
+    let line = line(&desk, "out.png");
+    for part in ["--style style.png", "--style b.png@m.png", "--mask m.png", "--mask-invert"] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    desk.run(&["again", "out.png", "-o", "new.png"]).succeeds();
+    assert_eq!(pixels(&desk, "out.png"), pixels(&desk, "new.png"));
+    // Of a mask that was named then, something else can be typed now.
+    desk.run(&["again", "out.png", "-y", "-o", "new.png", "--", "--mask-feather", "4"]).succeeds();
+    assert_ne!(pixels(&desk, "out.png"), pixels(&desk, "new.png"));
 }
 
 #[test]

@@ -34,7 +34,8 @@ pub(super) fn run(args: &ImageArgs, record: &Record, screen: &Screen) -> Result<
         values => styles::one_painter(values)?,
     };
     let sets = std::slice::from_ref(&set);
-    let read_too = set.pictures().chain(masks::files(&args.paint.mask, sets));
+    let mask_files = masks::files(&args.paint.mask, sets)?;
+    let read_too = set.pictures().chain(mask_files.iter().copied());
     let inputs: Vec<&Path> = read_too.chain([args.input.as_path()]).collect();
     settings::keep_inputs(&args.output, inputs.iter().copied())?;
     media::check_picture_output(&args.output, args.overwrite, &inputs)?;
@@ -42,7 +43,7 @@ pub(super) fn run(args: &ImageArgs, record: &Record, screen: &Screen) -> Result<
     let (frame, mut notes) = media::read_still(&args.input, args.at)?;
     let size = settings::written(frame.size(), args.paint.size);
     let frame = if size == frame.size() { frame } else { resize_frame(&frame, size) };
-    let laid = if masks::files(&args.paint.mask, sets).is_empty() {
+    let laid = if mask_files.is_empty() {
         Masks::default()
     } else {
         let mut tracks = masks::open(&args.paint.mask, sets, Under { size, time: time(args)? })?;

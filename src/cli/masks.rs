@@ -33,15 +33,25 @@ pub(super) enum Time {
 }
 
 /// Every file that is a mask of `painters` or says where paint shows.
-pub(super) fn files<'a>(args: &'a MaskArgs, painters: &'a [StyleSet]) -> Vec<&'a Path> {
-    args.mask.as_deref().into_iter().chain(styles::regions(painters)).collect()
+///
+/// # Errors
+/// Options about a mask that is not named. (Not left to the reader of options: a mask may have been named when
+/// what is painted again was painted first.)
+pub(super) fn files<'a>(args: &'a MaskArgs, painters: &'a [StyleSet]) -> Result<Vec<&'a Path>> {
+    let options = [("--mask-invert", args.mask_invert), ("--mask-feather", args.mask_feather > 0)];
+    if let (None, Some((option, _))) = (&args.mask, options.iter().find(|(_, given)| *given)) {
+        return Err(Error::usage(format!("{option} is about a mask, but none is named"))
+            .hint("add --mask MASK, or leave it away"));
+    }
+    Ok(args.mask.as_deref().into_iter().chain(styles::regions(painters)).collect())
 }
 
 /// Opens all masks.
 ///
 /// # Errors
-/// A mask that is missing or none, that moves where it cannot, or that is black everywhere.
+/// Those of [`files`]; a mask that is missing or none, that moves where it cannot, or that is black everywhere.
 pub(super) fn open(args: &MaskArgs, painters: &[StyleSet], under: Under) -> Result<MaskTracks> {
+    files(args, painters)?;
     let reading = MaskReading { invert: args.mask_invert, feather: args.mask_feather };
     let open_paint = |path| track(path, reading, under);
     let open_region = |path| track(path, MaskReading::default(), under);

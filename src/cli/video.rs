@@ -47,7 +47,7 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
         Some(text) => Some(Schedule::read(text, &names, args.cross_fade)?),
         None => None,
     };
-    let mask_files = masks::files(&args.paint.mask, &sets);
+    let mask_files = masks::files(&args.paint.mask, &sets)?;
     let pictures = sets.iter().flat_map(StyleSet::pictures);
     let inputs = pictures.chain(mask_files.iter().copied()).chain([args.input.as_path()]);
     settings::keep_inputs(output, inputs)?;
@@ -112,6 +112,8 @@ pub(super) fn run(args: &VideoArgs, record: &Record, screen: &Screen) -> Result<
             run_lossless(source, look, paint, sink, &mut see, &stop)
         }
         None => {
+            // Nobody would take masks out of their queue.
+            drop(laid);
             run_lossless(source, |timed| timed.frame, |frame| Ok(pass_through(frame)), sink, &mut see, &stop)
         }
     };

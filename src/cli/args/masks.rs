@@ -13,9 +13,9 @@ pub(crate) struct MaskArgs {
     #[arg(long, value_name = "MASK")]
     pub(crate) mask: Option<PathBuf>,
     /// Paint where the mask is black instead.
-    #[arg(long, requires = "mask")]
+    #[arg(long)]
     pub(crate) mask_invert: bool,
     /// Soften the mask's edges, so many pixels to each side.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::feather, allow_hyphen_values = true, requires = "mask")]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = values::feather, allow_hyphen_values = true)]
     pub(crate) mask_feather: usize,
 }
