@@ -4,7 +4,7 @@
 mod cli_parts;
 
 use cli_parts::*;
-use stylecast::frame::{Frame, Size};
+use stylecast::frame::Size;
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -70,7 +70,8 @@ fn a_picture_is_painted_again_to_the_pixel() {
 #[cfg(feature = "embedded-weights")]
 fn masks_and_regions_are_told_and_painted_again() {
     let desk = desk();
-    let half = Frame::from_fn(Size::new(24, 20), |x, _| if x < 12 { [255; 3] } else { [0; 3] });
+    let half =
+        stylecast::frame::Frame::from_fn(Size::new(24, 20), |x, _| if x < 12 { [255; 3] } else { [0; 3] });
     image::save_buffer(desk.path("m.png"), half.data(), 24, 20, image::ColorType::Rgb8).unwrap();
     let args = ["image", "b.png", "--style", "style.png", "--style", "b.png@m.png", "--mask", "m.png"];
     desk.run(&[&args[..], &["--mask-invert", "--iterations", "1", "-o", "out.png"]].concat()).succeeds();

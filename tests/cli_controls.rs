@@ -21,19 +21,40 @@ fn desk() -> Desk {
 }
 
 fn image(desk: &Desk, more: &[&str]) -> Vec<u8> {
-    let args =
-        ["image", "still.png", "--style", "warm.png", "--iterations", "3", "-y", "-q", "-o", "out.png"];
+    let args = [
+        "image",
+        "still.png",
+        "--style",
+        "warm.png",
+        "--iterations",
+        "3",
+        "-y",
+        "-q",
+        "--no-metadata",
+        "-o",
+        "out.png",
+    ];
     desk.run(&[&args[..], more].concat()).succeeds();
     std::fs::read(desk.path("out.png")).unwrap()
 }
 
-/// The painted frames, read.
+/// The painted frames, read. Without metadata: those say how they were painted.
 fn video(desk: &Desk, more: &[&str]) -> (Vec<Vec<u8>>, Run) {
     let folder = desk.path("g");
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::create_dir(&folder).unwrap();
-    let args =
-        ["video", "f/%d.png", "--iterations", "1", "--first-iterations", "3", "-o", "g/%d.png", "--json"];
+    let args = [
+        "video",
+        "f/%d.png",
+        "--iterations",
+        "1",
+        "--first-iterations",
+        "3",
+        "-o",
+        "g/%d.png",
+        "--json",
+        "--no-metadata",
+    ];
     let run = desk.run(&[&args[..], more].concat()).succeeds();
     let frames = (1..).map_while(|n| std::fs::read(folder.join(format!("{n}.png"))).ok()).collect();
     (frames, run)

@@ -86,16 +86,16 @@ fn rist_arrives_as_it_was_sent() {
     }
     let folder = folder();
     let port = free_port() & !1;
-    // It has no end that receivers would notice: this one has enough after two seconds.
+    // It has no end that receivers would notice: this one has enough after two seconds. What is sent after that
+    // may be dropped.
     let listening = format!("-analyzeduration 500000 -f mpegts -i rist://@127.0.0.1:{port} -t 2");
     let mut receiver = Receiver::ffmpeg(folder.path(), &format!("{listening} -c copy received.mkv"));
     std::thread::sleep(Duration::from_millis(700));
     let mut show = Show::to(&format!("rist://127.0.0.1:{port}"));
     show.broadcast.start_recording(&folder.path().join("recorded.mkv")).unwrap();
     show.play(6 * RATE);
-    let finished = show.broadcast.finish();
+    show.broadcast.finish();
     receiver.wait();
-    assert_eq!(finished.counts.streams[0].dropped, 0, "{:?}", show.notes);
     let (received, recorded) =
         (pictures(&folder.path().join("received.mkv")), pictures(&folder.path().join("recorded.mkv")));
     assert_same_pictures(&received, &recorded);
