@@ -6,6 +6,7 @@
 
 use super::libraries::{DRIVER, Places};
 use libloading::Library;
+use std::error::Error;
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -55,7 +56,9 @@ fn search() -> Result<Loaded, String> {
 fn open(path: &Path) -> Result<Library, String> {
     // SAFETY: the initialisers of NVIDIA's libraries may run at any time and on any thread. What else somebody
     // has put under their names runs with that person's rights, as with every dynamic loader.
-    unsafe { Library::new(path) }.map_err(|error| error.to_string())
+    let opened = unsafe { Library::new(path) };
+    // The error itself says no more than that it failed.
+    opened.map_err(|error| error.source().map_or_else(|| error.to_string(), ToString::to_string))
 }
 
 /// The newest version of CUDA that the driver knows, major and minor.
