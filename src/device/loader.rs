@@ -40,13 +40,17 @@ fn search() -> Result<Loaded, String> {
     let driver = places.open(DRIVER, &mut open).map_err(|why| format!("there is no NVIDIA driver: {why}"))?;
     let version = driver_version(&driver.1);
     let major = version.map(|(major, _)| major);
+    let missing = |why: String| match version {
+        Some((major, minor)) => format!("{why}; the driver is for CUDA {major}.{minor}"),
+        None => why,
+    };
     let mut libraries = vec![driver];
     match places.open_all(major, &mut open) {
         Ok(found) => libraries.extend(found),
         Err(why) => {
-            let stand_ins = stand_ins().ok_or(why.clone())?;
+            let stand_ins = stand_ins().ok_or_else(|| missing(why))?;
             places.add_last(stand_ins.path());
-            libraries.extend(places.open_all(major, &mut open).map_err(|_| why)?);
+            libraries.extend(places.open_all(major, &mut open).map_err(missing)?);
         }
     }
     Ok(Loaded { driver: version.unwrap_or_default(), libraries })
