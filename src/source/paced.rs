@@ -31,6 +31,16 @@ const HOPELESS: Duration = Duration::from_millis(500);
 /// or were cut leap by hours or years.
 const LONGEST_PAUSE: f64 = 30.0;
 
+/// What comes next of a film.
+enum Due {
+    /// A frame, and when it is due, in seconds since the beginning.
+    Frame(TimedFrame, f64),
+    /// It has not been found yet.
+    NotYet,
+    /// The film is over.
+    Never,
+}
+
 /// A film that goes on at its own speed.
 pub struct Paced {
     open: Opener,
@@ -87,17 +97,18 @@ impl Paced {
         })
     }
 
-    /// The next frame that is due at all, and when, in seconds since the beginning.
-    fn due(&mut self) -> Result<Option<(TimedFrame, f64)>> {
-        if let Some(waiting) = self.waiting.take() {
-            return Ok(Some(waiting));
+    /// The next frame that is due at all, if it is found before `until`: a film that is shown at a low rate has
+    /// hundreds of frames in between, each of which has to be decoded.
+    fn due(&mut self, until: Instant) -> Result<Due> {
+        if let Some((timed, at)) = self.waiting.take() {
+            return Ok(Due::Frame(timed, at));
         }
         let mut empty_rounds = 0;
         loop {
             let Some(timed) = self.source.next_frame()? else {
                 empty_rounds += 1;
                 if self.at_end == AtEnd::Stop || empty_rounds > 1 {
-                    return Ok(None);
+                    return Ok(Due::Never);
                 }
                 self.source = (self.open)()?;
                 self.rounds = self.end;
@@ -112,7 +123,10 @@ impl Paced {
                     // The grid stays where it is, however frames fall on it.
                     self.next = ((at + 1e-3) / self.spacing).floor() * self.spacing + self.spacing;
                 }
-                return Ok(Some((timed, at)));
+                return Ok(Due::Frame(timed, at));
+            }
+            if Instant::now() >= until {
+                return Ok(Due::NotYet);
             }
         }
     }
@@ -176,18 +190,23 @@ impl LiveSource for Paced {
         if self.over {
             return Ok(Arrival::Ended);
         }
-        let Some((timed, at)) = self.due()? else {
-            self.over = true;
-            return Ok(Arrival::Ended);
+        let until = Instant::now() + patience;
+        let (timed, at) = match self.due(until)? {
+            Due::Frame(timed, at) => (timed, at),
+            Due::NotYet => return Ok(Arrival::Nothing),
+            Due::Never => {
+                self.over = true;
+                return Ok(Arrival::Ended);
+            }
         };
         let began = *self.began.get_or_insert_with(Instant::now);
         let moment = after(began, at);
-        let wait = moment.saturating_duration_since(Instant::now());
-        if wait > patience {
+        if moment > until.max(Instant::now()) {
             self.waiting = Some((timed, at));
-            thread::sleep(patience);
+            thread::sleep(until.saturating_duration_since(Instant::now()));
             return Ok(Arrival::Nothing);
         }
+        let wait = moment.saturating_duration_since(Instant::now());
         thread::sleep(wait);
         let index = FrameIndex(self.index);
         self.index += 1;
@@ -208,6 +227,8 @@ mod tests {
     use super::*;
     use crate::frame::Size;
     use crate::source::pattern::{Pattern, PatternOptions};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
 
     fn pattern(frames: u64, fps: i32) -> Opener {
         Box::new(move || {
@@ -297,7 +318,12 @@ mod tests {
             let (info, times) = (info.clone(), vec![0, 3 * year, 3 * year + 20, i64::MAX]);
             let open: Opener = Box::new(move || Ok(Box::new(Timed(info.clone(), times.clone(), duration))));
             let mut paced = Paced::new(open, None, AtEnd::Loop).unwrap();
-            let due: Vec<_> = (0..5).map(|_| paced.due().unwrap().unwrap().1).collect();
+            let far = Instant::now() + Duration::from_secs(60);
+            let mut next = || match paced.due(far).unwrap() {
+                Due::Frame(_, at) => at,
+                Due::NotYet | Due::Never => panic!("there is a frame"),
+            };
+            let due: Vec<_> = (0..5).map(|_| next()).collect();
             // Pauses of twenty seconds are a film's own; a frame lasts a 25th of a second.
             for (at, expected) in due.iter().zip([0.0, 0.04, 20.04, 20.08, 20.12]) {
                 assert!((at - expected).abs() < 1e-6, "{due:?}");
@@ -313,6 +339,37 @@ mod tests {
         assert!(matches!(paced.next(Duration::ZERO).unwrap(), Arrival::Frame(_)));
         assert!(matches!(paced.next(Duration::from_millis(1)).unwrap(), Arrival::Nothing));
         assert!(matches!(paced.next(Duration::from_secs(5)).unwrap(), Arrival::Frame(_)));
+    }
+
+    /// Counts its frames, each of which takes a while.
+    struct Slow(Pattern, Arc<AtomicU64>);
+
+    impl FrameSource for Slow {
+        fn info(&self) -> &SourceInfo {
+            self.0.info()
+        }
+        fn next_frame(&mut self) -> Result<Option<TimedFrame>> {
+            thread::sleep(Duration::from_millis(5));
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.next_frame()
+        }
+    }
+
+    #[test]
+    fn nobody_waits_until_all_that_lies_in_between_is_read() {
+        let read = Arc::new(AtomicU64::new(0));
+        let counter = read.clone();
+        let open: Opener = Box::new(move || {
+            let options =
+                PatternOptions { size: Size::new(16, 16), frames: 2000, ..PatternOptions::default() };
+            Ok(Box::new(Slow(Pattern::new(options), counter.clone())))
+        });
+        let mut paced = Paced::new(open, Some(0.02), AtEnd::Stop).unwrap();
+        assert!(matches!(paced.next(Duration::ZERO).unwrap(), Arrival::Frame(_)));
+        let before = read.load(Ordering::Relaxed);
+        assert!(matches!(paced.next(Duration::from_millis(20)).unwrap(), Arrival::Nothing));
+        let between = read.load(Ordering::Relaxed) - before;
+        assert!((1..=5).contains(&between), "{between} frames, of 5 ms at least each");
     }
 
     #[test]
