@@ -68,6 +68,23 @@ fn a_picture_is_painted_again_to_the_pixel() {
 
 #[test]
 #[cfg(feature = "embedded-weights")]
+fn what_is_typed_stands_beside_what_was_recorded() {
+    let desk = desk();
+    let size = ["--style-size", "24", "--iterations", "2", "--threads", "1"];
+    let args = ["image", "b.png", "--style", "style.png", "-o", "a.png", "--strength", "0.7"];
+    desk.run(&[&args[..], &size].concat()).succeeds();
+    desk.run(&["again", "a.png", "-o", "new.png", "--", "--style-weight", "5", "--threads", "1"]).succeeds();
+    let told = line(&desk, "new.png").replace("new.png", "typed.png");
+    assert!(told.contains("--strength 0.7") && told.contains("--style-weight 5"), "{told}");
+    // The line that is told can be typed, and does the same.
+    let typed: Vec<&str> = told.split(' ').skip(1).chain(["--threads", "1"]).collect();
+    desk.run(&typed).succeeds();
+    assert_eq!(pixels(&desk, "typed.png"), pixels(&desk, "new.png"));
+    assert_ne!(pixels(&desk, "a.png"), pixels(&desk, "new.png"));
+}
+
+#[test]
+#[cfg(feature = "embedded-weights")]
 fn masks_and_regions_are_told_and_painted_again() {
     let desk = desk();
     let half =

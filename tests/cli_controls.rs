@@ -154,7 +154,6 @@ fn what_cannot_be_meant_is_refused_with_the_next_step() {
     for strength in ["-0.1", "1.1", "nan", "much", ""] {
         refused(&[one, &["--strength", strength]].concat(), "--strength");
     }
-    refused(&[one, &["--strength", "0.5", "--style-weight", "3"]].concat(), "--style-weight");
     refused(&[one, &["--keep-color", "hue"]].concat(), "off luminance match");
     assert_eq!(desk.files(), before);
 }

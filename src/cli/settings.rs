@@ -38,7 +38,6 @@ pub(super) fn paint(args: &PaintArgs, iterations: usize, first_iterations: usize
     let model = args.model.model.or(args.model.weights.is_none().then_some(Model::Vgg16));
     let mut objective = objective(&args.objective, model)?;
     if let Some(strength) = args.strength {
-        // What is not typed is the default, or a recipe's: at ½ it is just that.
         objective.style_weight *= strength.factor();
     }
     if objective.content_weight == 0.0 && objective.style_weight == 0.0 && objective.tv_weight == 0.0 {

@@ -85,10 +85,9 @@ pub(crate) struct PaintArgs {
     pub(crate) style: Vec<std::ffi::OsString>,
     #[arg(
         long, value_name = "S", value_parser = values::parsed::<Strength>, allow_hyphen_values = true,
-        conflicts_with = "style_weight",
         help = format!(
             "How strong the style is, the same for every picture and style: from 0, the source as it is, to 1, as \
-             strong as can be. Stands for --style-weight [default: {}]",
+             strong as can be. Half-way the style weighs just --style-weight [default: {}]",
             paint().strength()
         )
     )]
