@@ -10,10 +10,9 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
-    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
-    add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
-    pool::{self, Pooling},
-    squared_distance,
+    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Gradient, Level, Normalization, Scratch, Signs, Threads,
+    Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
+    guided_gram_gradient, mask_in_place, pool, squared_distance,
 };
 use stylecast::optim::Adam;
 
@@ -71,6 +70,8 @@ struct Network {
     /// By convolution: its output, then the gradient there.
     activations: Vec<Blocked>,
     taps: Vec<Option<Blocked>>,
+    /// Of the convolutions with a pool behind them, whose outputs are not held.
+    signs: Vec<Signs>,
     pooled: Vec<Blocked>,
     grams: Vec<Vec<f32>>,
     content: Blocked,
@@ -90,11 +91,15 @@ impl Network {
             .collect();
         convs.iter().for_each(|conv| conv.prepare(&cpu));
         let pixels: Vec<f32> = numbers(3 * size.pixels()).iter().map(|x| x.abs()).collect();
-        let (mut activations, mut taps, mut pooled) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut activations, mut taps) = (Vec::new(), Vec::new());
+        let (mut signs, mut pooled) = (Vec::new(), Vec::new());
         for (i, (_, cout)) in CHANNELS.into_iter().enumerate() {
-            activations.push(Blocked::zeros(cout, size));
-            taps.push((STYLE.contains(&i) || i == CONTENT).then(|| Blocked::zeros(cout, size)));
+            let held = if POOLED.contains(&i) { Size::new(1, 1) } else { size };
+            activations.push(Blocked::zeros(cout, held));
+            let beside = i == CONTENT || i + 1 == CHANNELS.len();
+            taps.push(beside.then(|| Blocked::zeros(cout, size)));
             if POOLED.contains(&i) {
+                signs.push(Signs::new(cout, size));
                 size = pool::pooled(size);
                 pooled.push(Blocked::zeros(cout, size));
             }
@@ -105,6 +110,7 @@ impl Network {
             content: activations[CONTENT].clone(),
             activations,
             taps,
+            signs,
             pooled,
             grams: STYLE.iter().map(|&i| vec![0.0; CHANNELS[i].1 * CHANNELS[i].1]).collect(),
             gradient: vec![0.0; pixels.len()],
@@ -116,46 +122,50 @@ impl Network {
     }
 
     fn iteration(&mut self) {
-        let Self { cpu, first, convs, activations, taps, pooled, grams, .. } = self;
+        let Self { cpu, first, convs, activations, signs, taps, pooled, grams, .. } = self;
         let scratch = &mut self.scratch;
         cpu.install(|| {
+            first.forward(cpu, &self.pixels, &mut activations[0], scratch).unwrap();
             let mut pools = 0;
-            for i in 0..CHANNELS.len() {
+            for (i, conv) in (1..).zip(convs.iter()) {
                 let (before, after) = activations.split_at_mut(i);
-                match before.last() {
-                    None => first.forward(cpu, &self.pixels, &mut after[0], scratch).unwrap(),
-                    Some(last) => {
-                        let (read, left) = pooled.split_at_mut(pools);
-                        let input = if POOLED.contains(&(i - 1)) { &read[pools - 1] } else { last };
-                        if POOLED.contains(&i) {
-                            let (conv, output) = (&convs[i - 1], &mut after[0]);
-                            let mean = Pooling::Average;
-                            conv.forward_and_pool(cpu, mean, input, output, &mut left[0], scratch).unwrap();
-                            pools += 1;
-                        } else {
-                            convs[i - 1].forward(cpu, input, &mut after[0], scratch).unwrap();
-                        }
-                    }
+                let (read, left) = pooled.split_at_mut(pools);
+                let input = if POOLED.contains(&(i - 1)) { &read[pools - 1] } else { &before[i - 1] };
+                if POOLED.contains(&i) {
+                    conv.forward_to_pool(cpu, input, &mut signs[pools], &mut left[0], scratch).unwrap();
+                    pools += 1;
+                    continue;
                 }
-                let activation = &after[0];
-                if let (Some(s), Some(tap)) = (STYLE.iter().position(|&s| s == i), &mut taps[i]) {
-                    gram(cpu, activation, &mut grams[s], scratch).unwrap();
-                    gram_gradient(cpu, &grams[s], activation, tap, Write::Replace, scratch).unwrap();
-                } else if let Some(tap) = &mut taps[i] {
-                    divan::black_box(squared_distance(cpu, activation, &self.content).unwrap());
+                conv.forward(cpu, input, &mut after[0], scratch).unwrap();
+                if let (true, Some(tap)) = (i == CONTENT, &mut taps[i]) {
+                    divan::black_box(squared_distance(cpu, &after[0], &self.content).unwrap());
                     tap.clear();
-                    add_scaled_difference(cpu, 1e-3, activation, &self.content, tap).unwrap();
+                    add_scaled_difference(cpu, 1e-3, &after[0], &self.content, tap).unwrap();
                 }
             }
+            let (last, matrix) = (CHANNELS.len() - 1, &mut grams[STYLE.len() - 1]);
+            if let Some(tap) = &mut taps[last] {
+                gram(cpu, &activations[last], matrix, scratch).unwrap();
+                gram_gradient(cpu, matrix, &activations[last], tap, Write::Replace, scratch).unwrap();
+                mask_in_place(cpu, tap, &mut activations[last]).unwrap();
+            }
             for i in (1..CHANNELS.len()).rev() {
+                let conv = &convs[i - 1];
                 let (below, here) = activations.split_at_mut(i);
-                let top = i + 1 == CHANNELS.len();
-                let grad = if let (true, Some(tap)) = (top, &taps[i]) { tap } else { &here[0] };
-                let (conv, tap, below) = (&convs[i - 1], taps[i - 1].as_ref(), &mut below[i - 1]);
                 if POOLED.contains(&(i - 1)) {
                     pools -= 1;
-                    let (mean, small) = (Pooling::Average, &mut pooled[pools]);
-                    conv.backward_through_pool(cpu, mean, grad, tap, small, below, scratch).unwrap();
+                    conv.backward_to_pool(cpu, &here[0], &mut pooled[pools], scratch).unwrap();
+                    continue;
+                }
+                let (tap, below) = (taps[i - 1].as_ref(), &mut below[i - 1]);
+                let grad = match POOLED.contains(&i) {
+                    true => Gradient::Spread(&pooled[pools], &signs[pools]),
+                    false => Gradient::Whole(&here[0]),
+                };
+                if let Some(s) = STYLE.iter().position(|&s| s == i - 1) {
+                    gram(cpu, below, &mut grams[s], scratch).unwrap();
+                    gram_gradient_in_place(cpu, &grams[s], below, scratch).unwrap();
+                    conv.backward_onto(cpu, grad, below, scratch).unwrap();
                 } else {
                     conv.backward_in_place(cpu, grad, tap, below, scratch).unwrap();
                 }

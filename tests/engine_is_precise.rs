@@ -162,7 +162,8 @@ impl Truth {
 fn engine_masks(x: &Pixels) -> Vec<Tensor> {
     let cpu = Cpu::new(Threads::new(2).unwrap(), None).unwrap();
     let network = CpuNetwork::new(&weights(), Pooling::Average, cpu, Algorithm::F4).unwrap();
-    let mut plan = Plan::new(&network, x.size(), Layer::CONV5_1).unwrap();
+    let layers = Truth::layers();
+    let mut plan = Plan::new(&network, x.size(), Layer::CONV5_1, &layers).unwrap();
     plan.forward(&network, x.data(), Layer::CONV5_1).unwrap();
     let mask = |layer: Layer| {
         let features = plan.features(&network, layer).unwrap();
@@ -170,7 +171,7 @@ fn engine_masks(x: &Pixels) -> Vec<Tensor> {
         let mask: Vec<f64> = features.to_planar().iter().map(|&f| f64::from(u8::from(f > 0.0))).collect();
         Tensor::from_vec(mask, shape, &Candle::Cpu).unwrap()
     };
-    Truth::layers().into_iter().map(mask).collect()
+    layers.iter().copied().map(mask).collect()
 }
 
 fn relative_error(ours: &[f32], truth: &[f64]) -> f64 {

@@ -9,8 +9,9 @@
 use proptest::prelude::*;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
-    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Level, Normalization, Scratch, Threads, Write,
-    add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
+    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Gradient, Level, Normalization, Scratch, Signs, Threads,
+    Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
+    guided_gram_gradient,
     pool::{self, Pooling},
     squared_distance,
 };
@@ -132,6 +133,15 @@ fn check_convolution(cpu: &Cpu, algorithm: Algorithm, cin: usize, cout: usize, s
             let mut in_place = mask.clone();
             conv.backward_in_place(cpu, &grad, tap, &mut in_place, &mut scratch).unwrap();
             assert_eq!(in_place, got, "in place {what}");
+        }
+        if with_tap && with_mask {
+            let marked: Vec<f32> =
+                (mask.to_planar().iter().zip(tap.map(Blocked::to_planar).unwrap_or_default()))
+                    .map(|(&mask, tap)| if mask > 0.0 { tap } else { f32::NAN })
+                    .collect();
+            let mut onto = Blocked::from_planar(&marked, cin, size).unwrap();
+            conv.backward_onto(cpu, &grad, &mut onto, &mut scratch).unwrap();
+            assert_eq!(onto, got, "onto the tap {what}");
         }
     }
 }
@@ -357,6 +367,51 @@ fn convolutions_with_a_pool_behind_or_below_equal_the_two_steps() {
 }
 
 #[test]
+fn signs_and_shares_stand_for_a_pooled_layer() {
+    // The layer in the middle is averaged by a pool: held whole, or by its signs alone.
+    let (cin, middle, cout) = (17, 33, 20);
+    for (cpu, algorithm) in cpus(2).iter().flat_map(|cpu| Algorithm::ALL.map(|a| (cpu, a))) {
+        for (width, height) in [(2, 2), (3, 2), (2, 9), (9, 9), (17, 12), (40, 39), (33, 35), (70, 66)] {
+            let (size, mut random, mut scratch) = (Size::new(width, height), Random(13), Scratch::new());
+            let (small, mean) = (pool::pooled(size), Pooling::Average);
+            let what = format!("{} {algorithm} {size}", cpu.level());
+            let weights = random.numbers(middle * cin * 9);
+            let below = Conv3x3::new(&weights, &random.numbers(middle), cin, middle, algorithm).unwrap();
+            let weights = random.numbers(cout * middle * 9);
+            let above = Conv3x3::new(&weights, &random.numbers(cout), middle, cout, algorithm).unwrap();
+            let (input, grad) = (random.blocked(cin, size), random.blocked(cout, small));
+            let mut signs = Signs::new(middle, size);
+            let mut shares = random.blocked(middle, small);
+            if !below.can_keep_signs(mean) {
+                assert!(below.forward_to_pool(cpu, &input, &mut signs, &mut shares, &mut scratch).is_err());
+                continue;
+            }
+
+            let (mut whole, mut pooled) = (Blocked::zeros(middle, size), Blocked::zeros(middle, small));
+            below.forward_and_pool(cpu, mean, &input, &mut whole, &mut pooled, &mut scratch).unwrap();
+            below.forward_to_pool(cpu, &input, &mut signs, &mut shares, &mut scratch).unwrap();
+            assert_eq!(shares, pooled, "means {what}");
+
+            let mut shared = input.clone();
+            above
+                .backward_through_pool(cpu, mean, &grad, None, &mut pooled, &mut whole, &mut scratch)
+                .unwrap();
+            below.backward_in_place(cpu, &whole, None, &mut shared, &mut scratch).unwrap();
+            let mut got = input.clone();
+            above.backward_to_pool(cpu, &grad, &mut shares, &mut scratch).unwrap();
+            let spread = Gradient::Spread(&shares, &signs);
+            below.backward_in_place(cpu, spread, None, &mut got, &mut scratch).unwrap();
+            assert_eq!(got, shared, "gradient {what}");
+            // Used again, nothing of the first time shows.
+            below.forward_to_pool(cpu, &got, &mut signs, &mut shares, &mut scratch).unwrap();
+            let mut fresh = Signs::new(middle, size);
+            below.forward_to_pool(cpu, &got, &mut fresh, &mut pooled, &mut scratch).unwrap();
+            assert_eq!(signs, fresh, "again {what}");
+        }
+    }
+}
+
+#[test]
 fn gram_matrices_and_their_gradient_agree_with_their_definition() {
     for cpu in cpus(2) {
         for (channels, width, height) in
@@ -398,6 +453,19 @@ fn gram_matrices_and_their_gradient_agree_with_their_definition() {
             let twice: Vec<f64> = product.iter().map(|x| 2.0 * x).collect();
             assert!(relative_error(&output.to_planar(), &twice) < 1e-6, "{what}, added");
             assert_padding_is_zero(&output);
+
+            // In place, after a ReLU: the same bits where a feature is positive, marked where it is 0.
+            let active: Vec<f32> = planar.iter().map(|&x| (x as f32).max(0.0)).collect();
+            let mut features = Blocked::from_planar(&active, channels, size).unwrap();
+            gram_gradient(&cpu, &coefficients, &features, &mut output, Write::Replace, &mut scratch).unwrap();
+            gram_gradient_in_place(&cpu, &coefficients, &mut features, &mut scratch).unwrap();
+            for ((was, got), beside) in active.iter().zip(features.to_planar()).zip(output.to_planar()) {
+                if *was > 0.0 {
+                    assert_eq!(got.to_bits(), beside.to_bits(), "{what}");
+                } else {
+                    assert!(got.is_nan(), "{what}");
+                }
+            }
         }
     }
 }

@@ -9,17 +9,19 @@ use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{
-    Blocked, Scratch, Write, add_scaled_difference, gram, gram_gradient, guided_gram, guided_gram_gradient,
-    squared_distance, squared_norm,
+    Blocked, Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
+    guided_gram_gradient, squared_distance, squared_norm,
 };
 use crate::pixels::Pixels;
-use crate::vgg::{CpuNetwork, Layer, Plan, Stage};
+use crate::vgg::{CpuNetwork, Layer, Plan, Stage, Tap, Tapped};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The objective for one content picture on one network. See [`super::Objective`] for the terms.
 pub(super) struct CpuObjective {
     network: Arc<CpuNetwork>,
+    /// The layers at which there may be losses.
+    layers: Vec<Layer>,
     plan: Option<Plan>,
     content: Vec<ContentTerm<Blocked>>,
     /// A Gram matrix and the coefficients of its gradient, for the layer at work.
@@ -28,8 +30,11 @@ pub(super) struct CpuObjective {
 }
 
 impl CpuObjective {
-    pub(super) fn new(network: Arc<CpuNetwork>) -> Self {
-        Self { network, plan: None, content: Vec::new(), gram: Vec::new(), coefficients: Vec::new() }
+    /// For losses at these layers.
+    pub(super) fn new(network: Arc<CpuNetwork>, settings: &ObjectiveSettings) -> Self {
+        let layers = settings.style_layers.iter().chain(&settings.content_layers).map(|(layer, _)| *layer);
+        let (layers, content, gram) = (layers.collect(), Vec::new(), Vec::new());
+        Self { network, layers, plan: None, content, gram, coefficients: Vec::new() }
     }
 
     /// The last pass: what its stages took, and the memory it holds.
@@ -44,7 +49,7 @@ impl CpuObjective {
             Some(plan) if plan.size() == size && plan.depth() >= depth => Ok(plan),
             old => {
                 drop(old);
-                Plan::new(&self.network, size, deepest)
+                Plan::new(&self.network, size, deepest, &self.layers)
             }
         }
     }
@@ -52,17 +57,20 @@ impl CpuObjective {
     /// See [`super::Objective::describe_style`].
     pub(super) fn grams(&mut self, picture: &Pixels, layers: &[Layer]) -> Result<Vec<Gram>> {
         let Some(&deepest) = layers.iter().max() else { return Ok(Vec::new()) };
-        let mut plan = Plan::new(&self.network, picture.size(), deepest)?;
-        plan.forward(&self.network, picture.data(), deepest)?;
-        let mut scratch = Scratch::new();
-        let describe = |&layer: &Layer| {
-            let features = plan.features(&self.network, layer).ok_or_else(|| missing(layer))?;
-            let channels = features.channels();
-            let mut values = vec![0.0; channels * channels];
-            gram(self.network.cpu(), features, &mut values, &mut scratch)?;
-            Gram::new(channels, values).ok_or_else(|| missing(layer))
-        };
-        layers.iter().map(describe).collect()
+        // What is painted may be as large: not both at once.
+        self.plan = None;
+        let mut grams: Vec<Option<Gram>> = vec![None; layers.len()];
+        self.network.look(picture.data(), picture.size(), deepest, |layer, features, scratch| {
+            let wanted = layers.iter().zip(&mut grams).filter(|(wanted, _)| **wanted == layer);
+            for (_, place) in wanted {
+                let channels = features.channels();
+                let mut values = vec![0.0; channels * channels];
+                gram(self.network.cpu(), features, &mut values, scratch)?;
+                *place = Gram::new(channels, values);
+            }
+            Ok(())
+        })?;
+        layers.iter().zip(grams).map(|(&layer, gram)| gram.ok_or_else(|| missing(layer))).collect()
     }
 
     /// See [`super::Objective::set_content`]; returns the loss of a picture without any features.
@@ -107,10 +115,19 @@ impl CpuObjective {
         losses.style = style.iter().map(|term| (term.layer(), 0.0)).collect();
         losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
         let Self { content, gram: matrix, coefficients, .. } = self;
-        let tap = |layer: Layer, features: &Blocked, tap: &mut Blocked, scratch: &mut Scratch| {
-            let mut tapped = false;
-            for (term, loss) in style.iter().zip(&mut losses.style).filter(|(term, _)| term.layer() == layer)
-            {
+        let tap = |tap: Tap<'_>| {
+            let Tap { layer, features, gradient, may_overwrite, scratch } = tap;
+            let mut tapped = Tapped::Nowhere;
+            let styles = style.iter().enumerate().filter(|(_, term)| term.layer() == layer);
+            let has_content = content.iter().any(|term| term.layer() == layer);
+            let mut maps = styles.clone().map(|(_, term)| term.map());
+            let (first, is_alone) = (maps.next(), maps.next().is_none() && !has_content);
+            // One term alone needs no room beside the features.
+            let within = may_overwrite && is_alone && first == Some(None);
+            if !within && (has_content || first.is_some()) {
+                gradient.reshape(features.channels(), features.size());
+            }
+            for (i, term) in styles {
                 let count = features.channels() * features.channels();
                 if matrix.len() < count {
                     matrix.resize(count, 0.0);
@@ -122,15 +139,23 @@ impl CpuObjective {
                     Some(map) => guided_gram(cpu, features, map, matrix, scratch)?,
                 }
                 let pixels = features.size().pixels();
-                loss.1 = term.value_and_coefficients(matrix, pixels, settings.style_weight, coefficients);
-                let write = if tapped { Write::Add } else { Write::Replace };
+                losses.style[i].1 =
+                    term.value_and_coefficients(matrix, pixels, settings.style_weight, coefficients);
+                let write = match tapped {
+                    Tapped::Nowhere => Write::Replace,
+                    _ => Write::Add,
+                };
+                tapped = Tapped::Beside;
                 match term.map() {
-                    None => gram_gradient(cpu, coefficients, features, tap, write, scratch)?,
+                    None if within => {
+                        gram_gradient_in_place(cpu, coefficients, features, scratch)?;
+                        tapped = Tapped::Within;
+                    }
+                    None => gram_gradient(cpu, coefficients, features, gradient, write, scratch)?,
                     Some(map) => {
-                        guided_gram_gradient(cpu, coefficients, features, map, tap, write, scratch)?;
+                        guided_gram_gradient(cpu, coefficients, features, map, gradient, write, scratch)?;
                     }
                 }
-                tapped = true;
             }
             let kept = content.iter().zip(&mut losses.content_layers);
             for (term, loss) in kept.filter(|(term, _)| term.layer() == layer) {
@@ -139,12 +164,12 @@ impl CpuObjective {
                 }
                 loss.1 = term.value(squared_distance(cpu, features, term.target())?);
                 losses.content += term.weight() * loss.1;
-                if !tapped {
-                    tap.clear();
+                if tapped == Tapped::Nowhere {
+                    gradient.clear();
                 }
                 let slope = term.slope(settings.content_weight);
-                add_scaled_difference(cpu, slope as f32, features, term.target(), tap)?;
-                tapped = true;
+                add_scaled_difference(cpu, slope as f32, features, term.target(), gradient)?;
+                tapped = Tapped::Beside;
             }
             Ok(tapped)
         };

@@ -106,7 +106,7 @@ impl Objective {
     pub fn new(network: &Network, settings: ObjectiveSettings) -> Result<Self> {
         settings.check(network.model())?;
         let engine = match network {
-            Network::Cpu(network) => Engine::Cpu(Box::new(CpuObjective::new(network.clone()))),
+            Network::Cpu(network) => Engine::Cpu(Box::new(CpuObjective::new(network.clone(), &settings))),
             Network::Tensor(network) => Engine::Tensor(TensorObjective::new(network.clone())),
         };
         Ok(Self { settings, style: Vec::new(), of_nothing: [0.0; 2], hold: None, engine })

@@ -12,7 +12,7 @@ mod weights;
 
 pub use crate::kernels::cpu::Normalization;
 pub use crate::kernels::cpu::pool::Pooling;
-pub use cpu::{CpuNetwork, Plan, Stage};
+pub use cpu::{CpuNetwork, Plan, Stage, Tap, Tapped};
 pub use layer::{Layer, Model};
 pub use network::{CpuSettings, Network};
 pub use tensor::{Activations, TensorNetwork};

@@ -52,7 +52,7 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    fn new(channels: usize, size: Size) -> Self {
+    pub(super) fn new(channels: usize, size: Size) -> Self {
         Self {
             blocks: channels.div_ceil(LANES),
             rows: size.height.next_multiple_of(4) + 2,
@@ -166,6 +166,23 @@ impl Blocked {
         }
     }
 
+    /// As [`reshape`](Self::reshape), with the border that a convolution reads.
+    pub fn reshape_with_border(&mut self, channels: usize, size: Size) {
+        self.reshape(channels, size);
+        let Grid { rows, columns, .. } = self.grid;
+        for plane in self.lanes_mut().chunks_exact_mut(rows * columns) {
+            for (y, row) in plane.chunks_exact_mut(columns).enumerate() {
+                match (1..=size.height).contains(&y) {
+                    true => {
+                        row[0] = Lane::ZERO;
+                        row[size.width + 1..].fill(Lane::ZERO);
+                    }
+                    false => row.fill(Lane::ZERO),
+                }
+            }
+        }
+    }
+
     /// Sets every number to zero.
     pub fn clear(&mut self) {
         self.lanes_mut().fill(Lane::ZERO);
@@ -210,6 +227,19 @@ mod tests {
             assert_eq!(sum, planar.iter().sum::<f32>(), "the border and the spare channels are zero");
         }
         assert!(Blocked::from_planar(&[0.0; 5], 1, Size::new(3, 2)).is_err());
+    }
+
+    #[test]
+    fn in_used_memory_there_is_a_border_of_zeros() {
+        let (large, small) = (Size::new(9, 11), Size::new(5, 6));
+        let mut blocked = Blocked::from_planar(&vec![7.0; 20 * large.pixels()], 20, large).unwrap();
+        blocked.reshape_with_border(18, small);
+        for block in 0..2 {
+            for y in 0..small.height {
+                blocked.row_mut(block, y).fill(Lane::ZERO);
+            }
+        }
+        assert_eq!(blocked, Blocked::zeros(18, small));
     }
 
     #[test]

@@ -4,14 +4,17 @@
 //! kernels rotated by 180° and input and output channels swapped. One routine serves both.
 
 use super::blocked::{Blocked, LANES, Lane};
+use super::input::Spread;
 use super::pack::{Direction, Packed};
 use super::pool::{self, Pooling};
+use super::signs::Signs;
 use super::target::{Finish, Mask, Target};
 use super::transform::{F2, F4, Tile};
 use super::{Cpu, Scratch, direct, winograd};
 use crate::error::{Error, Result};
+use crate::frame::Size;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// How a convolution is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -50,10 +53,47 @@ impl std::str::FromStr for Algorithm {
     }
 }
 
+/// The gradient with respect to a convolution's output before its ReLU.
+#[derive(Clone, Copy)]
+pub enum Gradient<'a> {
+    /// As it is.
+    Whole(&'a Blocked),
+    /// What is behind a pool that takes means, divided among their pixels
+    /// ([`backward_to_pool`](Conv3x3::backward_to_pool)), and the signs of the activations in front of it
+    /// ([`forward_to_pool`](Conv3x3::forward_to_pool)). Not for [`Algorithm::Direct`].
+    Spread(&'a Blocked, &'a Signs),
+}
+
+impl<'a> From<&'a Blocked> for Gradient<'a> {
+    fn from(grad: &'a Blocked) -> Self {
+        Self::Whole(grad)
+    }
+}
+
+impl Gradient<'_> {
+    fn size(&self) -> Size {
+        match self {
+            Self::Whole(grad) => grad.size(),
+            Self::Spread(_, signs) => signs.size(),
+        }
+    }
+
+    fn expect(&self, channels: usize) -> Result<()> {
+        match self {
+            Self::Whole(grad) => grad.expect("gradient above the convolution", channels, grad.size()),
+            Self::Spread(shares, signs) => {
+                signs.expect(channels, signs.size())?;
+                signs.expect_pooled(shares)
+            }
+        }
+    }
+}
+
 /// A frozen 3×3 convolution with bias, followed by a ReLU.
 #[derive(Debug)]
 pub struct Conv3x3 {
-    weights: Vec<f32>,
+    /// As they were given, until both directions are packed.
+    weights: Mutex<Arc<[f32]>>,
     bias: Vec<Lane>,
     cin: usize,
     cout: usize,
@@ -73,7 +113,7 @@ impl Conv3x3 {
     pub fn new(weights: &[f32], bias: &[f32], cin: usize, cout: usize, algorithm: Algorithm) -> Result<Self> {
         check_parameters(weights, bias, cin, cout)?;
         Ok(Self {
-            weights: weights.to_vec(),
+            weights: Mutex::new(weights.into()),
             bias: blocks_of(bias),
             cin,
             cout,
@@ -107,7 +147,7 @@ impl Conv3x3 {
     /// Bytes of memory held by the weights packed so far.
     pub fn bytes(&self) -> usize {
         let packed = [&self.forward, &self.backward].into_iter().filter_map(OnceLock::get);
-        size_of_val(self.weights.as_slice()) + packed.map(Packed::bytes).sum::<usize>()
+        size_of_val(&*self.weights()) + packed.map(Packed::bytes).sum::<usize>()
     }
 
     /// `output` = relu(convolution of `input` + bias).
@@ -126,8 +166,7 @@ impl Conv3x3 {
         input.expect("input of the convolution", self.cin, input.size())?;
         output.expect("output of the convolution", self.cout, input.size())?;
         let target = Target::new(output, Finish::Activate { bias: &self.bias });
-        self.convolve(cpu, Direction::Forward, input, &target, scratch);
-        Ok(())
+        self.convolve(cpu, Direction::Forward, input.into(), &target, scratch)
     }
 
     /// As [`forward`](Self::forward), and `pooled` = `output` pooled. Means are taken while the results are
@@ -153,8 +192,54 @@ impl Conv3x3 {
         output.expect("output of the convolution", self.cout, input.size())?;
         pooled.expect("output of pooling", self.cout, pool::pooled(input.size()))?;
         let target = Target::new(output, Finish::Activate { bias: &self.bias }).with_pooled(pooled);
-        self.convolve(cpu, Direction::Forward, input, &target, scratch);
-        Ok(())
+        self.convolve(cpu, Direction::Forward, input.into(), &target, scratch)
+    }
+
+    /// Whether [`forward_to_pool`](Self::forward_to_pool) can be used for this kind of pool.
+    pub fn can_keep_signs(&self, pooling: Pooling) -> bool {
+        pooling == Pooling::Average && self.algorithm != Algorithm::Direct
+    }
+
+    /// As [`forward_and_pool`](Self::forward_and_pool) with means, where of the output only the signs are kept.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit, and for [`Algorithm::Direct`].
+    pub fn forward_to_pool(
+        &self,
+        cpu: &Cpu,
+        input: &Blocked,
+        signs: &mut Signs,
+        pooled: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        if !self.can_keep_signs(Pooling::Average) {
+            return Err(Error::model("a direct convolution keeps no signs"));
+        }
+        input.expect("input of the convolution", self.cin, input.size())?;
+        signs.expect(self.cout, input.size())?;
+        signs.expect_pooled(pooled)?;
+        let target = Target::of_signs(signs, &self.bias, pooled);
+        self.convolve(cpu, Direction::Forward, input.into(), &target, scratch)
+    }
+
+    /// The adjoint of the convolution applied to `grad`, divided among the pixels of each mean: what
+    /// [`Gradient::Spread`] takes.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit.
+    pub fn backward_to_pool(
+        &self,
+        cpu: &Cpu,
+        grad: &Blocked,
+        shares: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        grad.expect("gradient above the convolution", self.cout, grad.size())?;
+        shares.expect("gradient below the convolution", self.cin, grad.size())?;
+        let target = Target::new(shares, Finish::Share);
+        self.convolve(cpu, Direction::Backward, grad.into(), &target, scratch)
     }
 
     /// `grad_input` = (adjoint of the convolution applied to `grad` + `tap`), zero where `mask` ≤ 0.
@@ -166,15 +251,16 @@ impl Conv3x3 {
     /// # Errors
     ///
     /// A model error if a shape does not fit.
-    pub fn backward(
+    pub fn backward<'a>(
         &self,
         cpu: &Cpu,
-        grad: &Blocked,
+        grad: impl Into<Gradient<'a>>,
         tap: Option<&Blocked>,
         mask: Option<&Blocked>,
         grad_input: &mut Blocked,
         scratch: &mut Scratch,
     ) -> Result<()> {
+        let grad = grad.into();
         if let Some(mask) = mask {
             mask.expect("activation below the convolution", self.cin, grad.size())?;
         }
@@ -188,15 +274,36 @@ impl Conv3x3 {
     /// # Errors
     ///
     /// A model error if a shape does not fit.
-    pub fn backward_in_place(
+    pub fn backward_in_place<'a>(
         &self,
         cpu: &Cpu,
-        grad: &Blocked,
+        grad: impl Into<Gradient<'a>>,
         tap: Option<&Blocked>,
         activation: &mut Blocked,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        self.gradient(cpu, grad, tap, Mask::InPlace, activation, scratch)
+        self.gradient(cpu, grad.into(), tap, Mask::InPlace, activation, scratch)
+    }
+
+    /// As [`backward_in_place`](Self::backward_in_place), where the tap's gradient lies in the activation's place and
+    /// is not a number where the activation was 0, as
+    /// [`gram_gradient_in_place`](super::gram_gradient_in_place) leaves it.
+    ///
+    /// # Errors
+    ///
+    /// A model error if a shape does not fit.
+    pub fn backward_onto<'a>(
+        &self,
+        cpu: &Cpu,
+        grad: impl Into<Gradient<'a>>,
+        marked: &mut Blocked,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let grad = grad.into();
+        grad.expect(self.cout)?;
+        marked.expect("gradient below the convolution", self.cin, grad.size())?;
+        let target = Target::new(marked, Finish::Marked);
+        self.convolve(cpu, Direction::Backward, grad, &target, scratch)
     }
 
     /// The gradient below the pool below the convolution: [`backward`](Self::backward) into `pooled`, then
@@ -229,44 +336,56 @@ impl Conv3x3 {
         }
         pool::backward_dropped(cpu, tap, activation);
         let target = Target::new(activation, Finish::Unpool { tap: tap.map(Blocked::lanes) });
-        self.convolve(cpu, Direction::Backward, grad, &target, scratch);
-        Ok(())
+        self.convolve(cpu, Direction::Backward, grad.into(), &target, scratch)
     }
 
     fn gradient(
         &self,
         cpu: &Cpu,
-        grad: &Blocked,
+        grad: Gradient<'_>,
         tap: Option<&Blocked>,
         mask: Mask<'_>,
         grad_input: &mut Blocked,
         scratch: &mut Scratch,
     ) -> Result<()> {
-        grad.expect("gradient above the convolution", self.cout, grad.size())?;
+        grad.expect(self.cout)?;
         grad_input.expect("gradient below the convolution", self.cin, grad.size())?;
         if let Some(tap) = tap {
             tap.expect("tap gradient below the convolution", self.cin, grad.size())?;
         }
         let finish = Finish::Gradient { tap: tap.map(Blocked::lanes), mask };
         let target = Target::new(grad_input, finish);
-        self.convolve(cpu, Direction::Backward, grad, &target, scratch);
-        Ok(())
+        self.convolve(cpu, Direction::Backward, grad, &target, scratch)
     }
 
     fn convolve(
         &self,
         cpu: &Cpu,
         direction: Direction,
-        input: &Blocked,
+        input: Gradient<'_>,
         target: &Target<'_>,
         scratch: &mut Scratch,
-    ) {
+    ) -> Result<()> {
         let packed = self.packed(cpu, direction);
-        match self.algorithm {
-            Algorithm::F4 => winograd::convolve::<F4>(cpu, packed, input, target, scratch),
-            Algorithm::F2 => winograd::convolve::<F2>(cpu, packed, input, target, scratch),
-            Algorithm::Direct => direct::convolve(cpu, packed, input, target),
+        match (self.algorithm, input) {
+            (Algorithm::F4, Gradient::Whole(input)) => {
+                winograd::convolve::<F4>(cpu, packed, input, target, scratch)
+            }
+            (Algorithm::F4, Gradient::Spread(shares, signs)) => {
+                winograd::convolve::<F4>(cpu, packed, Spread { shares, signs }, target, scratch)
+            }
+            (Algorithm::F2, Gradient::Whole(input)) => {
+                winograd::convolve::<F2>(cpu, packed, input, target, scratch)
+            }
+            (Algorithm::F2, Gradient::Spread(shares, signs)) => {
+                winograd::convolve::<F2>(cpu, packed, Spread { shares, signs }, target, scratch)
+            }
+            (Algorithm::Direct, Gradient::Whole(input)) => direct::convolve(cpu, packed, input, target),
+            (Algorithm::Direct, Gradient::Spread(..)) => {
+                return Err(Error::model("a direct convolution needs the whole gradient"));
+            }
         }
+        Ok(())
     }
 
     fn packed(&self, cpu: &Cpu, direction: Direction) -> &Packed {
@@ -279,7 +398,19 @@ impl Conv3x3 {
             Algorithm::F2 => Tile::F2,
             Algorithm::Direct => Tile::Taps,
         };
-        cell.get_or_init(|| Packed::new(cpu, &self.weights, (self.cout, self.cin), direction, tile))
+        if let Some(packed) = cell.get() {
+            return packed;
+        }
+        let weights = self.weights();
+        let packed = cell.get_or_init(|| Packed::new(cpu, &weights, (self.cout, self.cin), direction, tile));
+        if self.forward.get().is_some() && self.backward.get().is_some() {
+            *self.weights.lock().unwrap_or_else(PoisonError::into_inner) = Arc::default();
+        }
+        packed
+    }
+
+    fn weights(&self) -> Arc<[f32]> {
+        self.weights.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -305,8 +436,6 @@ pub(super) fn blocks_of(values: &[f32]) -> Vec<Lane> {
 mod tests {
     use super::super::{Level, Threads};
     use super::*;
-    use crate::frame::Size;
-
     /// Small enough for Miri: every algorithm on two threads, both ways, against the definition.
     #[test]
     fn a_small_convolution_agrees_with_its_definition() {

@@ -1,6 +1,6 @@
-//! Gram matrices of activations, and their gradient.
+//! Gram matrices of activations.
 //!
-//! Both are matrix products over all pixels. The Gram matrix is symmetric, so only the blocks on and
+//! They are matrix products over all pixels. The Gram matrix is symmetric, so only the blocks on and
 //! above the diagonal are computed; pixels are divided among a fixed number of partial sums that are
 //! added in order, so that no run differs from another.
 //!
@@ -9,11 +9,9 @@
 #![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
 use super::blocked::{Blocked, LANES, Lane};
-use super::panel::{WIDTH, Weights, multiply, pieces, with_rows};
 use super::shared::Shared;
 use super::simd::{Kernel, Simd, dispatch};
-use super::target::{Finish, Target};
-use super::{Cpu, Scratch, Write};
+use super::{Cpu, Scratch};
 use crate::error::{Error, Result};
 use std::ops::Range;
 
@@ -22,7 +20,7 @@ use std::ops::Range;
 const RUN: usize = 128;
 
 /// How much each pixel counts.
-trait Weigh: Copy + Sync {
+pub(super) trait Weigh: Copy + Sync {
     /// The `columns` of row `y`.
     fn row(self, y: usize, columns: Range<usize>) -> Self;
     /// `v` of pixel `x`, counted from the first of the columns.
@@ -33,7 +31,7 @@ trait Weigh: Copy + Sync {
 
 /// All pixels count the same.
 #[derive(Clone, Copy)]
-struct Equally;
+pub(super) struct Equally;
 
 impl Weigh for Equally {
     #[inline(always)]
@@ -54,7 +52,7 @@ impl Weigh for Equally {
 
 /// Pixels count by a map, row after row; a part of it stands for the columns.
 #[derive(Clone, Copy)]
-struct Guided<'a> {
+pub(super) struct Guided<'a> {
     map: &'a [f32],
     width: usize,
 }
@@ -102,7 +100,7 @@ pub fn guided_gram(
     weighed_gram(cpu, features, guided(map, features)?, 1.0, gram, scratch)
 }
 
-fn guided<'a>(map: &'a [f32], features: &Blocked) -> Result<Guided<'a>> {
+pub(super) fn guided<'a>(map: &'a [f32], features: &Blocked) -> Result<Guided<'a>> {
     let size = features.size();
     if map.len() == size.pixels() {
         return Ok(Guided { map, width: size.width });
@@ -281,140 +279,7 @@ impl<W: Weigh> Products<'_, W> {
     }
 }
 
-/// `output` = `coefficients` · F, or that added to it; `coefficients` is C×C row-major.
-///
-/// # Errors
-///
-/// A model error if a shape does not fit.
-pub fn gram_gradient(
-    cpu: &Cpu,
-    coefficients: &[f32],
-    features: &Blocked,
-    output: &mut Blocked,
-    write: Write,
-    scratch: &mut Scratch,
-) -> Result<()> {
-    combine(cpu, coefficients, features, Equally, output, write, scratch)
-}
-
-/// `output` = `coefficients` · F · diag(`map`), or that added to it; `coefficients` is C×C row-major, `map`
-/// has a number for each pixel, row-major.
-///
-/// # Errors
-///
-/// A model error if a shape does not fit.
-pub fn guided_gram_gradient(
-    cpu: &Cpu,
-    coefficients: &[f32],
-    features: &Blocked,
-    map: &[f32],
-    output: &mut Blocked,
-    write: Write,
-    scratch: &mut Scratch,
-) -> Result<()> {
-    combine(cpu, coefficients, features, guided(map, features)?, output, write, scratch)
-}
-
-fn combine(
-    cpu: &Cpu,
-    coefficients: &[f32],
-    features: &Blocked,
-    weigh: impl Weigh,
-    output: &mut Blocked,
-    write: Write,
-    scratch: &mut Scratch,
-) -> Result<()> {
-    let (channels, size) = (features.channels(), features.size());
-    check(coefficients.len(), channels)?;
-    output.expect("gradient of the Gram matrix", channels, size)?;
-    let depth = features.grid().blocks * LANES;
-    let panels = channels.div_ceil(WIDTH);
-    scratch.reserve(cpu, 0, panels * depth * 2);
-    let (weights, _) = scratch.common[..panels * depth * 2].as_chunks_mut::<2>();
-    let shared = Shared::new(&mut *weights);
-    cpu.threads().for_each(panels, |p, _| {
-        // SAFETY: each task has its own panel.
-        let panel = unsafe { shared.slice(p * depth, depth) };
-        panel.fill([Lane::ZERO; 2]);
-        let rows = coefficients.chunks_exact(channels).skip(p * WIDTH).take(WIDTH);
-        // Sixteen columns at a time, so that what is written stays in the first-level cache.
-        for (k, panel) in panel.chunks_exact_mut(LANES).enumerate() {
-            for (o, row) in rows.clone().enumerate() {
-                for (weights, &c) in panel.iter_mut().zip(&row[k * LANES..]) {
-                    weights[o / LANES].0[o % LANES] = c;
-                }
-            }
-        }
-    });
-    let weights = &*weights;
-    let target = Target::new(output, Finish::Plain(write));
-    cpu.threads().for_each(size.height, |y, _| {
-        dispatch(cpu.level(), Combine { weights, depth, features, weigh, target: &target, write, y });
-    });
-    Ok(())
-}
-
-/// One row of pixels times the coefficients.
-struct Combine<'a, W> {
-    /// `[panel][channel][32]`.
-    weights: &'a [Weights],
-    depth: usize,
-    features: &'a Blocked,
-    weigh: W,
-    target: &'a Target<'a>,
-    write: Write,
-    y: usize,
-}
-
-impl<W: Weigh> Kernel for Combine<'_, W> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, s: S) {
-        for panel in 0..self.weights.len() / self.depth {
-            for (x, count) in pieces(self.target.size.width, S::TILES) {
-                with_rows!(count, R => {
-                    if R <= S::TILES {
-                        if S::VECTORS == 2 {
-                            self.pixels::<S, R, 2>(s, panel, x, 0);
-                        } else {
-                            self.pixels::<S, R, 1>(s, panel, x, 0);
-                            self.pixels::<S, R, 1>(s, panel, x, 1);
-                        }
-                    }
-                });
-            }
-        }
-    }
-}
-
-impl<W: Weigh> Combine<'_, W> {
-    #[inline(always)]
-    fn pixels<S: Simd, const R: usize, const N: usize>(&self, s: S, panel: usize, x: usize, first: usize) {
-        let grid = self.target.grid;
-        let mut sums = [[s.zero(); N]; R];
-        let left = &self.features.lanes()[grid.at(0, self.y + 1, x + 1)..];
-        let right = &self.weights[panel * self.depth..][..self.depth];
-        let weigh = self.weigh.row(self.y, x..x + R);
-        match (weigh.is_nothing(), self.write) {
-            (true, Write::Add) => return,
-            (true, Write::Replace) => {}
-            (false, _) => multiply(s, left, grid.plane(), right, first, &[], &mut sums),
-        }
-        for n in 0..N {
-            let block = 2 * panel + first + n;
-            if block < grid.blocks {
-                for (r, sum) in sums.iter().enumerate() {
-                    let v = weigh.weigh(s, r, sum[n]);
-                    // SAFETY: each task has its own row.
-                    unsafe { self.target.put(s, block, grid.at(block, self.y + 1, x + r + 1), v) };
-                }
-            }
-        }
-    }
-}
-
-fn check(elements: usize, channels: usize) -> Result<()> {
+pub(super) fn check(elements: usize, channels: usize) -> Result<()> {
     if elements == channels * channels {
         return Ok(());
     }

@@ -17,6 +17,8 @@ mod direct;
 mod elementwise;
 mod first;
 mod gram;
+mod gram_gradient;
+mod input;
 mod level;
 mod pack;
 mod panel;
@@ -24,6 +26,7 @@ mod plan;
 pub mod pool;
 mod scratch;
 mod shared;
+mod signs;
 mod simd;
 #[cfg(target_arch = "x86_64")]
 mod simd_avx2;
@@ -36,12 +39,14 @@ mod winograd;
 
 pub use blocked::{Blocked, LANES, Lane};
 pub use ceiling::peak_flops;
-pub use conv::{Algorithm, Conv3x3};
+pub use conv::{Algorithm, Conv3x3, Gradient};
 pub use elementwise::{add_scaled_difference, mask_in_place, squared_distance, squared_norm};
 pub use first::{FirstConv, Normalization};
-pub use gram::{gram, gram_gradient, guided_gram, guided_gram_gradient};
+pub use gram::{gram, guided_gram};
+pub use gram_gradient::{gram_gradient, gram_gradient_in_place, guided_gram_gradient};
 pub use level::Level;
 pub use scratch::Scratch;
+pub use signs::Signs;
 pub(crate) use simd::{Loops, vectorised};
 pub use threads::Threads;
 

@@ -13,6 +13,9 @@ pub(super) type Weights = [Lane; 2];
 /// Output channels in one panel of weights.
 pub(super) const WIDTH: usize = 2 * LANES;
 
+/// The most rows that any level keeps in registers.
+pub(super) const MOST_TILES: usize = 14;
+
 /// Adds to `sums[r][n]` the product of `left` and `right` over all input channels:
 /// `left[b · stride + r]` holds 16 channels of row `r`, `right[16 b + k][first + n]` the weights of channel
 /// `16 b + k`. Meanwhile `ahead` is brought into the cache, as evenly as may be.

@@ -32,6 +32,10 @@ pub(super) trait Simd: Copy {
     fn where_positive(self, test: Self::V, v: Self::V) -> Self::V;
     /// `v` where `a` = `b`, otherwise `other`.
     fn where_equal(self, a: Self::V, b: Self::V, v: Self::V, other: Self::V) -> Self::V;
+    /// Which of the 16 numbers are positive, the first in the lowest bit.
+    fn signs(self, v: Self::V) -> u16;
+    /// `v` where the bits of [`signs`](Self::signs) are set, otherwise 0.
+    fn keep(self, signs: u16, v: Self::V) -> Self::V;
     /// The sum of the 16 numbers, added as a tree.
     fn sum(self, v: Self::V) -> f32;
     /// Asks for `at` to be brought into the second-level cache, where the processor can be asked.
@@ -151,6 +155,14 @@ impl Simd for Portable {
         std::array::from_fn(|i| if a[i] == b[i] { v[i] } else { other[i] })
     }
     #[inline(always)]
+    fn signs(self, v: Self::V) -> u16 {
+        (0..LANES).map(|i| u16::from(v[i] > 0.0) << i).sum()
+    }
+    #[inline(always)]
+    fn keep(self, signs: u16, v: Self::V) -> Self::V {
+        std::array::from_fn(|i| if signs >> i & 1 == 1 { v[i] } else { 0.0 })
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         let four: [f32; 4] = std::array::from_fn(|i| (v[i] + v[i + 8]) + (v[i + 4] + v[i + 12]));
         (four[0] + four[2]) + (four[1] + four[3])
@@ -188,6 +200,8 @@ mod tests {
                 s.where_positive(a, b),
                 s.where_equal(a, b, s.splat(9.0), s.zero()),
                 s.max(s.splat(f32::NAN), s.zero()),
+                s.keep(0b1000_0000_0000_0001, b),
+                s.splat(f32::from(s.signs(a))),
                 s.splat(s.sum(a)),
             ]
             .map(|v| {
@@ -214,6 +228,9 @@ mod tests {
             each(&|a, b| if a > 0.0 { b } else { 0.0 }),
             each(&|a, b| if a == b { 9.0 } else { 0.0 }),
             [0.0; LANES],
+            std::array::from_fn(|i| if i == 0 || i == 15 { b[i] } else { 0.0 }),
+            // All from the ninth on, for the eighth is 0.
+            [f32::from(0xff00_u16); LANES],
             [8.0; LANES],
         ];
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {

@@ -97,6 +97,27 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn signs(self, v: Self::V) -> u16 {
+        // SAFETY: see above.
+        unsafe {
+            let zero = _mm256_setzero_ps();
+            let [low, high] = v.map(|v| _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(v, zero)));
+            (low | high << 8) as u16
+        }
+    }
+    #[inline(always)]
+    fn keep(self, signs: u16, v: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe {
+            let each = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+            let keep = |signs: u16, v: __m256| {
+                let set = _mm256_and_si256(_mm256_set1_epi32(i32::from(signs)), each);
+                _mm256_and_ps(_mm256_castsi256_ps(_mm256_cmpeq_epi32(set, each)), v)
+            };
+            [keep(signs, v[0]), keep(signs >> 8, v[1])]
+        }
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         // SAFETY: see above.
         unsafe {

@@ -86,6 +86,16 @@ impl Simd for Avx512 {
         unsafe { _mm512_mask_mov_ps(other, _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), v) }
     }
     #[inline(always)]
+    fn signs(self, v: Self::V) -> u16 {
+        // SAFETY: see above.
+        unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(v, _mm512_setzero_ps()) }
+    }
+    #[inline(always)]
+    fn keep(self, signs: u16, v: Self::V) -> Self::V {
+        // SAFETY: see above.
+        unsafe { _mm512_maskz_mov_ps(signs, v) }
+    }
+    #[inline(always)]
     fn sum(self, v: Self::V) -> f32 {
         // SAFETY: see above.
         unsafe { _mm512_reduce_add_ps(v) }

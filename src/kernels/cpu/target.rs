@@ -8,6 +8,7 @@ use super::Write;
 use super::blocked::{Blocked, Grid, Lane};
 use super::pool::pooled;
 use super::shared::Shared;
+use super::signs::Signs;
 use super::simd::Simd;
 use crate::frame::Size;
 
@@ -27,10 +28,16 @@ pub(super) enum Mask<'a> {
 pub(super) enum Finish<'a> {
     /// `relu(x + bias)`; one vector of bias per block of 16 channels.
     Activate { bias: &'a [Lane] },
+    /// `relu(x + bias)`, of which only the signs are kept: for a target of signs.
+    Sign { bias: &'a [Lane] },
     /// `x`, or `x` added to what is there.
     Plain(Write),
+    /// `x / 4`: what each of four pixels gets of the gradient of their mean.
+    Share,
     /// `(x + tap)` masked.
     Gradient { tap: Option<&'a [Lane]>, mask: Mask<'a> },
+    /// `x` added to what lies there, and 0 where that is not a number.
+    Marked,
     /// `(x / 4 + tap)`, masked by what lies there, at each of the four pixels whose mean the pool takes.
     Unpool { tap: Option<&'a [Lane]> },
 }
@@ -38,6 +45,8 @@ pub(super) enum Finish<'a> {
 /// The destination of a convolution.
 pub(super) struct Target<'a> {
     lanes: Shared<'a, Lane>,
+    /// Instead of `lanes`, with `Sign`.
+    signs: Shared<'a, u16>,
     pub(super) grid: Grid,
     /// Of the convolution's result: with `Unpool` half of the grid's.
     pub(super) size: Size,
@@ -57,7 +66,15 @@ impl<'a> Target<'a> {
     pub(super) fn new(output: &'a mut Blocked, finish: Finish<'a>) -> Self {
         let (grid, size) = (output.grid(), output.size());
         let size = if let Finish::Unpool { .. } = finish { pooled(size) } else { size };
-        Self { lanes: Shared::new(output.lanes_mut()), grid, size, finish, pooled: None }
+        let (lanes, signs) = (Shared::new(output.lanes_mut()), Shared::new(&mut []));
+        Self { lanes, signs, grid, size, finish, pooled: None }
+    }
+
+    /// The signs of activations, whose means go to `pooled`.
+    pub(super) fn of_signs(signs: &'a mut Signs, bias: &'a [Lane], pooled: &'a mut Blocked) -> Self {
+        let (grid, size) = (signs.grid(), signs.size());
+        let (lanes, signs) = (Shared::new(&mut []), Shared::new(signs.bits_mut()));
+        Self { lanes, signs, grid, size, finish: Finish::Sign { bias }, pooled: None }.with_pooled(pooled)
     }
 
     /// The same with the means of 2×2 results written to `output`, which has half the size.
@@ -77,7 +94,10 @@ impl<'a> Target<'a> {
         // SAFETY: the caller's promise.
         let [place] = (unsafe { self.lanes.slice(index, 1) }) else { return v };
         let v = match self.finish {
-            Finish::Activate { bias } => s.max(s.add(v, s.load(&bias[block])), s.zero()),
+            Finish::Activate { bias } | Finish::Sign { bias } => {
+                s.max(s.add(v, s.load(&bias[block])), s.zero())
+            }
+            Finish::Share => s.mul(s.splat(0.25), v),
             Finish::Plain(Write::Replace) => v,
             Finish::Plain(Write::Add) => s.add(v, s.load(place)),
             Finish::Gradient { tap, mask } => {
@@ -87,6 +107,10 @@ impl<'a> Target<'a> {
                     Mask::Of(activation) => s.where_positive(s.load(&activation[index]), v),
                     Mask::InPlace => s.where_positive(s.load(place), v),
                 }
+            }
+            Finish::Marked => {
+                let tap = s.load(place);
+                s.where_equal(tap, tap, s.add(v, tap), s.zero())
             }
             Finish::Unpool { tap } => {
                 let v = tap.map_or(v, |tap| s.add(v, s.load(&tap[index])));
@@ -111,10 +135,23 @@ impl<'a> Target<'a> {
         (y, x): (usize, usize),
         v: S::V,
     ) -> S::V {
-        let Finish::Unpool { .. } = self.finish else {
+        let index = self.grid.at(block, y + 1, x + 1);
+        match self.finish {
+            Finish::Unpool { .. } => {}
+            Finish::Sign { bias } => {
+                let v = s.max(s.add(v, s.load(&bias[block])), s.zero());
+                let pooled = self.pooled.as_ref().map(|pooled| pooled.size);
+                if pooled.is_some_and(|size| y / 2 < size.height && x / 2 < size.width) {
+                    // SAFETY: the caller's promise.
+                    if let [place] = unsafe { self.signs.slice(index, 1) } {
+                        *place = s.signs(v);
+                    }
+                }
+                return v;
+            }
             // SAFETY: the caller's promise.
-            return unsafe { self.put(s, block, self.grid.at(block, y + 1, x + 1), v) };
-        };
+            _ => return unsafe { self.put(s, block, index, v) },
+        }
         let share = s.mul(s.splat(0.25), v);
         let index = self.grid.at(block, 2 * y + 1, 2 * x + 1);
         for index in [index, index + 1, index + self.grid.columns, index + self.grid.columns + 1] {

@@ -7,7 +7,8 @@
 #![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
 use super::Cpu;
-use super::blocked::{Blocked, LANES, Lane};
+use super::blocked::{LANES, Lane};
+use super::input::Input;
 use super::pack::Packed;
 use super::panel::{Weights, multiply, pieces, with_rows};
 use super::plan::Plan;
@@ -23,23 +24,23 @@ use std::ops::Range;
 pub(super) fn convolve<F: Filter>(
     cpu: &Cpu,
     packed: &Packed,
-    input: &Blocked,
+    input: impl Input,
     target: &Target<'_>,
     scratch: &mut Scratch,
 ) {
-    let plan = Plan::new::<F>(cpu, input.size(), input.grid().blocks, packed.panels.len());
+    let plan = Plan::new::<F>(cpu, input.size(), input.blocks(), packed.panels.len());
     let (transformed, products) = (plan.transformed_lanes(), plan.product_lanes());
     let own = if plan.split { products } else { transformed + products };
     scratch.reserve(cpu, own, if plan.split { transformed } else { 0 });
     let Scratch { common, own } = scratch;
-    let job = Job::<F> { plan, packed, input, target, filter: PhantomData };
+    let job = Job::<F> { plan, packed, target, filter: PhantomData };
     if plan.split {
         let lanes = &mut common[..transformed];
         let shared = Shared::new(lanes);
         cpu.threads().for_each(plan.blocks, |block, _| {
             dispatch(
                 cpu.level(),
-                Analyze { job: &job, tiles: 0..plan.tiles, blocks: block..block + 1, to: &shared },
+                Analyze { job: &job, input, tiles: 0..plan.tiles, blocks: block..block + 1, to: &shared },
             );
         });
         let from = &common[..transformed];
@@ -55,7 +56,7 @@ pub(super) fn convolve<F: Filter>(
                 let tiles = plan.piece(piece);
                 let to = Shared::new(&mut *from);
                 let blocks = 0..plan.blocks;
-                dispatch(cpu.level(), Analyze { job: &job, tiles: tiles.clone(), blocks, to: &to });
+                dispatch(cpu.level(), Analyze { job: &job, input, tiles: tiles.clone(), blocks, to: &to });
                 for chunk in 0..plan.chunks() {
                     let tiles = tiles.clone();
                     dispatch(cpu.level(), Multiply { job: &job, tiles, chunk, from, products });
@@ -73,26 +74,26 @@ const RUN: usize = 128;
 struct Job<'a, F> {
     plan: Plan,
     packed: &'a Packed,
-    input: &'a Blocked,
     target: &'a Target<'a>,
     filter: PhantomData<F>,
 }
 
 /// The input transform of some tiles and blocks of channels, to `[position][group][block][tile of group]`: the
 /// groups of tiles that [`multiply`] takes at once, each in the order it is read.
-struct Analyze<'a, F> {
+struct Analyze<'a, F, I> {
     job: &'a Job<'a, F>,
+    input: I,
     tiles: Range<usize>,
     blocks: Range<usize>,
     to: &'a Shared<'a, Lane>,
 }
 
-impl<F: Filter> Kernel for Analyze<'_, F> {
+impl<F: Filter, I: Input> Kernel for Analyze<'_, F, I> {
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, s: S) {
-        let (plan, grid) = (&self.job.plan, self.job.input.grid());
+        let plan = &self.job.plan;
         let count = self.tiles.len();
         let stride = plan.transformed_stride(count);
         // Outside of the loops: the compiler would fill it with zeros for every tile.
@@ -102,19 +103,12 @@ impl<F: Filter> Kernel for Analyze<'_, F> {
                 for t in 0..tiles {
                     let tile = self.tiles.start + first + t;
                     let (y, x) = (F::OUTPUTS * (tile / plan.across), F::OUTPUTS * (tile % plan.across));
-                    let corner = &self.job.input.lanes()[grid.at(block, y, x)..];
-                    // What the tile after the next adds: the processor's own guesses end with every page of
-                    // 64 pixels.
-                    for i in 0..F::SIDE {
-                        let next = corner.get(i * grid.columns + F::SIDE + F::OUTPUTS..).unwrap_or(&[]);
-                        for lane in next.iter().take(F::OUTPUTS) {
-                            s.prefetch(lane);
-                        }
-                    }
+                    let corner = self.input.tile::<F>(block, y, x);
+                    I::prefetch::<S, F>(s, &corner);
                     for j in 0..F::SIDE {
                         let mut column = [s.zero(); 6];
                         for i in 0..F::SIDE {
-                            column[i] = s.load(&corner[i * grid.columns + j]);
+                            column[i] = I::load(s, &corner, i, j);
                         }
                         let column = F::input(s, column);
                         for i in 0..F::SIDE {
