@@ -53,6 +53,41 @@ pub struct Lbfgs {
     best: Option<Best>,
     /// Steps taken back since the best point was found.
     rejected: u32,
+    spare: Spare,
+}
+
+/// Vectors that are not in use, so that a step asks the system for none: large ones would be handed out page by
+/// page each time.
+#[derive(Debug, Clone, Default)]
+struct Spare(Vec<Vec<f32>>);
+
+impl Spare {
+    /// As many as a step needs at once.
+    const MOST: usize = 3;
+
+    /// A vector of this length, with anything in it.
+    fn take(&mut self, length: usize) -> Vec<f32> {
+        self.0.retain(|vector| vector.len() == length);
+        self.0.pop().unwrap_or_else(|| vec![0.0; length])
+    }
+
+    fn copy(&mut self, of: &[f32]) -> Vec<f32> {
+        let mut copy = self.take(of.len());
+        copy.copy_from_slice(of);
+        copy
+    }
+
+    fn difference(&mut self, a: &[f32], b: &[f32]) -> Vec<f32> {
+        let mut difference = self.take(a.len());
+        difference.par_iter_mut().zip(a.par_iter().zip(b)).for_each(|(to, (a, b))| *to = a - b);
+        difference
+    }
+
+    fn give_back(&mut self, vector: Vec<f32>) {
+        if self.0.len() < Self::MOST {
+            self.0.push(vector);
+        }
+    }
 }
 
 impl Lbfgs {
@@ -76,6 +111,14 @@ impl Lbfgs {
         }
     }
 
+    /// Goes on to an objective whose gradients are `factor` times as large.
+    pub fn scale(&mut self, factor: f64) {
+        for Pair { change, curvature, .. } in &mut self.pairs {
+            change.par_iter_mut().for_each(|change| *change *= factor as f32);
+            *curvature *= factor;
+        }
+    }
+
     /// Moves `x`, where the objective has `value` and `gradient`, to a point within 0..1 that promises to
     /// be better; the next call judges it. `metric` applies the inverse of a rough guess of the
     /// objective's curvature to a vector, up to a factor (a symmetric positive operator; one that does
@@ -91,14 +134,15 @@ impl Lbfgs {
         metric: impl Fn(&mut [f32]),
     ) -> ControlFlow<()> {
         self.judge(x, value, gradient);
-        let Some(best) = &self.best else { return ControlFlow::Break(()) };
+        let Self { pairs, best, spare, .. } = self;
+        let Some(best) = best else { return ControlFlow::Break(()) };
         if self.rejected > MAX_REJECTED {
             x.copy_from_slice(&best.x);
             return ControlFlow::Break(());
         }
         // A variable at a bound that would leave it is held there.
         let held = |x: f32, g: f32| (x <= 0.0 && g > 0.0) || (x >= 1.0 && g < 0.0) || !g.is_finite();
-        let mut steepest = best.gradient.clone();
+        let mut steepest = spare.copy(&best.gradient);
         let hold = |vector: &mut [f32]| {
             let points = best.x.par_iter().zip(&best.gradient);
             vector
@@ -112,17 +156,20 @@ impl Lbfgs {
             x.copy_from_slice(&best.x);
             return ControlFlow::Break(());
         }
-        let mut direction = two_loop(&self.pairs, &steepest, &metric);
+        let mut direction = two_loop(pairs, &steepest, &metric, spare);
         hold(&mut direction);
         if dot(&direction, &steepest) <= 0.0 {
-            self.pairs.clear();
-            direction = two_loop(&self.pairs, &steepest, &metric);
+            pairs.clear();
+            spare.give_back(direction);
+            direction = two_loop(pairs, &steepest, &metric, spare);
             hold(&mut direction);
         }
         let length = 0.5f32.powi(self.rejected as i32);
         x.par_iter_mut()
             .zip(best.x.par_iter().zip(&direction))
             .for_each(|(x, (from, d))| *x = (from - length * d).clamp(0.0, 1.0));
+        spare.give_back(steepest);
+        spare.give_back(direction);
         if x == best.x { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
@@ -141,11 +188,12 @@ impl Lbfgs {
             self.best = value.is_finite().then_some(Best { x, gradient, value });
             return;
         };
-        let step = difference(x, &best.x);
+        let step = self.spare.difference(x, &best.x);
         let expected = dot(&step, &best.gradient);
         let accepted = value <= best.value + SUFFICIENT_DECREASE * expected.min(0.0);
         if value.is_finite() {
-            self.remember(step, difference(gradient, &best.gradient));
+            let change = self.spare.difference(gradient, &best.gradient);
+            self.remember(step, change);
         }
         if accepted {
             best.x.copy_from_slice(x);
@@ -163,18 +211,29 @@ impl Lbfgs {
         let lengths = (dot(&step, &step) * dot(&change, &change)).sqrt();
         if curvature > LEAST_COSINE * lengths && curvature.is_normal() {
             let fit = PAIRS_BYTES / (2 * size_of::<f32>() * step.len().max(1));
-            if self.pairs.len() >= fit.clamp(FEWEST_PAIRS, MOST_PAIRS) {
-                self.pairs.pop_front();
+            if self.pairs.len() >= fit.clamp(FEWEST_PAIRS, MOST_PAIRS)
+                && let Some(oldest) = self.pairs.pop_front()
+            {
+                self.spare.give_back(oldest.step);
+                self.spare.give_back(oldest.change);
             }
             self.pairs.push_back(Pair { step, change, curvature });
+        } else {
+            self.spare.give_back(step);
+            self.spare.give_back(change);
         }
     }
 }
 
 /// `H g` by the two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), starting from `metric` scaled to
 /// the newest pair (their eq. 7.20); without pairs scaled to a first step.
-fn two_loop(pairs: &VecDeque<Pair>, gradient: &[f32], metric: &impl Fn(&mut [f32])) -> Vec<f32> {
-    let mut q = gradient.to_vec();
+fn two_loop(
+    pairs: &VecDeque<Pair>,
+    gradient: &[f32],
+    metric: &impl Fn(&mut [f32]),
+    spare: &mut Spare,
+) -> Vec<f32> {
+    let mut q = spare.copy(gradient);
     let mut alphas = Vec::with_capacity(pairs.len());
     for Pair { step, change, curvature } in pairs.iter().rev() {
         let alpha = dot(step, &q) / curvature;
@@ -182,9 +241,11 @@ fn two_loop(pairs: &VecDeque<Pair>, gradient: &[f32], metric: &impl Fn(&mut [f32
         alphas.push(alpha);
     }
     let factor = pairs.back().map(|Pair { change, curvature, .. }| {
-        let mut stiff = change.clone();
+        let mut stiff = spare.copy(change);
         metric(&mut stiff);
-        curvature / dot(change, &stiff)
+        let factor = curvature / dot(change, &stiff);
+        spare.give_back(stiff);
+        factor
     });
     metric(&mut q);
     let factor = factor.filter(|factor| factor.is_normal()).unwrap_or_else(|| {
@@ -226,10 +287,6 @@ fn dot(a: &[f32], b: &[f32]) -> f64 {
 fn add(to: &mut [f32], factor: f64, what: &[f32]) {
     let factor = factor as f32;
     to.par_iter_mut().zip(what).for_each(|(to, what)| *to += factor * what);
-}
-
-fn difference(a: &[f32], b: &[f32]) -> Vec<f32> {
-    a.par_iter().zip(b).map(|(a, b)| a - b).collect()
 }
 
 #[cfg(test)]
@@ -353,6 +410,24 @@ mod tests {
         // The first two centres lie outside by 0.5 and 0.25: at the minimum 10 · 0.5² + 20 · 0.25² remain.
         let least = 3.75;
         assert!(carried - least < 0.5 * (fresh - least), "{carried} {fresh}");
+    }
+
+    #[test]
+    fn on_another_scale_the_way_is_the_same() {
+        let quartered = |x: &[f32], g: &mut [f32]| {
+            let value = quadratic(x, g) / 4.0;
+            g.iter_mut().for_each(|g| *g /= 4.0);
+            value
+        };
+        let mut lbfgs = Lbfgs::new();
+        let mut x = [0.9f32; 6];
+        minimise(&mut lbfgs, &mut x, 4, nothing, quadratic);
+        lbfgs.carry(<[f32]>::to_vec);
+        let (mut scaled, mut there) = (lbfgs.clone(), x);
+        minimise(&mut lbfgs, &mut x, 4, nothing, quadratic);
+        scaled.scale(0.25);
+        minimise(&mut scaled, &mut there, 4, nothing, quartered);
+        assert_eq!(there, x);
     }
 
     #[test]

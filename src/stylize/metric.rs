@@ -8,25 +8,25 @@
 //! triangle are each other's transpose, up to the borders and a factor.
 
 use crate::frame::Size;
-use crate::pixels::Pixels;
-use crate::resize::resize_linear;
+use crate::resize::resize_values;
 
 /// Coarser versions that are added, each half as large. Tuned: see docs/PERFORMANCE.md, "Fewer iterations".
 const LEVELS: usize = 4;
 
 /// Adds the coarser versions of a gradient `[3, H, W]` to it.
 pub(super) fn coarse_to_fine(size: Size, gradient: &mut [f32]) {
-    let Some(mut coarse) = Pixels::new(size, gradient.to_vec()) else { return };
-    for _ in 0..LEVELS {
-        let Size { width, height } = coarse.size();
-        let half = Size::new(width / 2, height / 2);
-        if half.shortest_side() < 2 {
-            break;
-        }
-        coarse = resize_linear(&coarse, half);
-        let enlarged = resize_linear(&coarse, size);
-        for (fine, coarse) in gradient.iter_mut().zip(enlarged.data()) {
-            *fine += coarse;
+    for plane in gradient.chunks_exact_mut(size.pixels()) {
+        let (mut at, mut coarse) = (size, None::<Vec<f32>>);
+        for _ in 0..LEVELS {
+            let half = Size::new(at.width / 2, at.height / 2);
+            if half.shortest_side() < 2 {
+                break;
+            }
+            let coarser = resize_values(coarse.as_deref().unwrap_or(plane), at, half);
+            for (fine, coarse) in plane.iter_mut().zip(resize_values(&coarser, half, size)) {
+                *fine += coarse;
+            }
+            (at, coarse) = (half, Some(coarser));
         }
     }
 }
