@@ -48,7 +48,11 @@ impl Mover {
                 self.adam.first = resized(&self.adam.first);
                 self.adam.second = resized(&self.adam.second);
             }
-            OptimizerKind::Lbfgs => self.lbfgs.carry(resized),
+            OptimizerKind::Lbfgs => {
+                self.lbfgs.carry(resized);
+                // Each pixel's share of the objective is one of as many pixels as there are.
+                self.lbfgs.scale(from.pixels() as f64 / to.pixels() as f64);
+            }
         }
     }
 
