@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-/// Pairs of steps and gradient changes that are remembered: 20, or as many as fit into 96 MB, but 3 at
-/// least (Nocedal & Wright 2006 recommend 3 to 20). At 512×288 they take 71 MB, at 1280×720 there are 4.
-const MOST_PAIRS: usize = 20;
+/// Pairs of steps and gradient changes that are remembered: 40, those of four frames, or as many as fit into 96 MB,
+/// but 3 at least (Nocedal & Wright 2006 recommend 3 to 20). At 512×288 there are 27, at 1280×720 there are 4.
+const MOST_PAIRS: usize = 40;
 const FEWEST_PAIRS: usize = 3;
 const PAIRS_BYTES: usize = 96_000_000;
 /// Armijo's constant: the usual one.
