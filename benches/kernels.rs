@@ -10,9 +10,9 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
-    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Gradient, Level, Normalization, Scratch, Signs, Threads,
-    Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
-    guided_gram_gradient, mask_in_place, pool, squared_distance,
+    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Gradient, Level, Normalization, Pull, Scratch, Signs,
+    Threads, Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
+    mask_in_place, pool, squared_distance,
 };
 use stylecast::optim::Adam;
 
@@ -146,7 +146,7 @@ impl Network {
             let (last, matrix) = (CHANNELS.len() - 1, &mut grams[STYLE.len() - 1]);
             if let Some(tap) = &mut taps[last] {
                 gram(cpu, &activations[last], matrix, scratch).unwrap();
-                gram_gradient(cpu, matrix, &activations[last], tap, Write::Replace, scratch).unwrap();
+                gram_gradient(cpu, &[Pull::everywhere(matrix)], &activations[last], tap, scratch).unwrap();
                 mask_in_place(cpu, tap, &mut activations[last]).unwrap();
             }
             for i in (1..CHANNELS.len()).rev() {
@@ -164,7 +164,7 @@ impl Network {
                 };
                 if let Some(s) = STYLE.iter().position(|&s| s == i - 1) {
                     gram(cpu, below, &mut grams[s], scratch).unwrap();
-                    gram_gradient_in_place(cpu, &grams[s], below, scratch).unwrap();
+                    gram_gradient_in_place(cpu, &[Pull::everywhere(&grams[s])], below, scratch).unwrap();
                     conv.backward_onto(cpu, grad, below, scratch).unwrap();
                 } else {
                     conv.backward_in_place(cpu, grad, tap, below, scratch).unwrap();
@@ -235,11 +235,11 @@ fn gram_matrix(bencher: Bencher<'_, '_>, i: usize) {
 #[divan::bench(args = STYLE, sample_count = 10)]
 fn gram_everywhere(bencher: Bencher<'_, '_>, i: usize) {
     let (cpu, channels, size) = (cpu(0, None), CHANNELS[i].1, size_of_layer(i));
-    let (features, mut tap) = (Blocked::zeros(channels, size), Blocked::zeros(channels, size));
+    let mut features = Blocked::zeros(channels, size);
     let (mut matrix, mut scratch) = (vec![0.0; channels * channels], Scratch::new());
     bencher.bench_local(|| {
         gram(&cpu, &features, &mut matrix, &mut scratch).unwrap();
-        gram_gradient(&cpu, &matrix, &features, &mut tap, Write::Replace, &mut scratch).unwrap();
+        gram_gradient_in_place(&cpu, &[Pull::everywhere(&matrix)], &mut features, &mut scratch).unwrap();
     });
 }
 
@@ -247,18 +247,18 @@ fn gram_everywhere(bencher: Bencher<'_, '_>, i: usize) {
 #[divan::bench(args = STYLE, sample_count = 10)]
 fn gram_in_halves(bencher: Bencher<'_, '_>, i: usize) {
     let (cpu, channels, size) = (cpu(0, None), CHANNELS[i].1, size_of_layer(i));
-    let (features, mut tap) = (Blocked::zeros(channels, size), Blocked::zeros(channels, size));
-    let (mut matrix, mut scratch) = (vec![0.0; channels * channels], Scratch::new());
-    let half = |left: bool| -> Vec<f32> {
+    let mut features = Blocked::zeros(channels, size);
+    let (mut matrices, mut scratch) = ([0; 2].map(|_| vec![0.0; channels * channels]), Scratch::new());
+    let halves = [true, false].map(|left| -> Vec<f32> {
         let inside = |p: usize| (p % size.width < size.width / 2) == left;
         (0..size.pixels()).map(|p| if inside(p) { 2.0 / size.pixels() as f32 } else { 0.0 }).collect()
-    };
-    let halves = [(half(true), Write::Replace), (half(false), Write::Add)];
+    });
     bencher.bench_local(|| {
-        for (map, write) in &halves {
-            guided_gram(&cpu, &features, map, &mut matrix, &mut scratch).unwrap();
-            guided_gram_gradient(&cpu, &matrix, &features, map, &mut tap, *write, &mut scratch).unwrap();
+        for (matrix, map) in matrices.iter_mut().zip(&halves) {
+            guided_gram(&cpu, &features, map, matrix, &mut scratch).unwrap();
         }
+        let pulls = [0, 1].map(|i| Pull::guided(&matrices[i], &halves[i]));
+        gram_gradient_in_place(&cpu, &pulls, &mut features, &mut scratch).unwrap();
     });
 }
 

@@ -6,12 +6,14 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail loudly")]
 
+#[path = "kernels_parts/grams.rs"]
+mod grams;
+
 use proptest::prelude::*;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
     Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Gradient, Level, Normalization, Scratch, Signs, Threads,
-    Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
-    guided_gram_gradient,
+    Write, add_scaled_difference, gram,
     pool::{self, Pooling},
     squared_distance,
 };
@@ -412,118 +414,6 @@ fn signs_and_shares_stand_for_a_pooled_layer() {
 }
 
 #[test]
-fn gram_matrices_and_their_gradient_agree_with_their_definition() {
-    for cpu in cpus(2) {
-        for (channels, width, height) in
-            [(1, 1, 1), (5, 3, 2), (16, 40, 7), (40, 13, 21), (64, 33, 31), (130, 5, 9), (300, 4, 3)]
-        {
-            let (size, mut random) = (Size::new(width, height), Random(channels as u64));
-            let features = random.blocked(channels, size);
-            let planar = wide(&features.to_planar());
-            let n = size.pixels();
-            let mut scratch = Scratch::new();
-            let what = format!("{} {channels} channels {size}", cpu.level());
-
-            let expected: Vec<f64> = (0..channels * channels)
-                .map(|i| {
-                    let (a, b) = (&planar[i / channels * n..][..n], &planar[i % channels * n..][..n]);
-                    a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / n as f64
-                })
-                .collect();
-            let mut got = random.numbers(channels * channels);
-            gram(&cpu, &features, &mut got, &mut scratch).unwrap();
-            let error = relative_error(&got, &expected);
-            assert!(error < 1e-6, "{what}: {error:e}");
-            for (i, j) in (0..channels).flat_map(|i| (0..i).map(move |j| (i, j))) {
-                assert_eq!(got[i * channels + j].to_bits(), got[j * channels + i].to_bits(), "symmetric");
-            }
-
-            let coefficients = random.numbers(channels * channels);
-            let product: Vec<f64> = (0..channels * n)
-                .map(|i| {
-                    let row = &coefficients[i / n * channels..][..channels];
-                    row.iter().enumerate().map(|(k, &c)| f64::from(c) * planar[k * n + i % n]).sum()
-                })
-                .collect();
-            let mut output = random.blocked(channels, size);
-            gram_gradient(&cpu, &coefficients, &features, &mut output, Write::Replace, &mut scratch).unwrap();
-            let error = relative_error(&output.to_planar(), &product);
-            assert!(error < 1e-6, "{what}: {error:e}");
-            gram_gradient(&cpu, &coefficients, &features, &mut output, Write::Add, &mut scratch).unwrap();
-            let twice: Vec<f64> = product.iter().map(|x| 2.0 * x).collect();
-            assert!(relative_error(&output.to_planar(), &twice) < 1e-6, "{what}, added");
-            assert_padding_is_zero(&output);
-
-            // In place, after a ReLU: the same bits where a feature is positive, marked where it is 0.
-            let active: Vec<f32> = planar.iter().map(|&x| (x as f32).max(0.0)).collect();
-            let mut features = Blocked::from_planar(&active, channels, size).unwrap();
-            gram_gradient(&cpu, &coefficients, &features, &mut output, Write::Replace, &mut scratch).unwrap();
-            gram_gradient_in_place(&cpu, &coefficients, &mut features, &mut scratch).unwrap();
-            for ((was, got), beside) in active.iter().zip(features.to_planar()).zip(output.to_planar()) {
-                if *was > 0.0 {
-                    assert_eq!(got.to_bits(), beside.to_bits(), "{what}");
-                } else {
-                    assert!(got.is_nan(), "{what}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn guided_gram_matrices_count_each_pixel_by_its_map() {
-    for cpu in cpus(2) {
-        for (channels, width, height) in [(1, 1, 1), (16, 40, 7), (40, 13, 21), (64, 150, 5), (130, 5, 9)] {
-            let (size, mut random) = (Size::new(width, height), Random(channels as u64));
-            let features = random.blocked(channels, size);
-            let planar = wide(&features.to_planar());
-            let n = size.pixels();
-            let mut scratch = Scratch::new();
-            let what = format!("{} {channels} channels {size}", cpu.level());
-            // Some rows and some runs of pixels do not count at all.
-            let mut map = random.numbers(n);
-            map.iter_mut().enumerate().for_each(|(i, t)| {
-                let (x, y) = (i % width, i / width);
-                *t = if y % 3 == 1 || x % 32 > 20 { 0.0 } else { t.abs() };
-            });
-
-            let expected: Vec<f64> = (0..channels * channels)
-                .map(|i| {
-                    let (a, b) = (&planar[i / channels * n..][..n], &planar[i % channels * n..][..n]);
-                    a.iter().zip(b).zip(&map).map(|((a, b), t)| a * b * f64::from(*t)).sum::<f64>()
-                })
-                .collect();
-            let mut got = random.numbers(channels * channels);
-            guided_gram(&cpu, &features, &map, &mut got, &mut scratch).unwrap();
-            assert!(relative_error(&got, &expected) < 1e-6, "{what}");
-            // All pixels the same is the plain matrix.
-            let (flat, mut plain) = (vec![1.0 / n as f32; n], got.clone());
-            guided_gram(&cpu, &features, &flat, &mut got, &mut scratch).unwrap();
-            gram(&cpu, &features, &mut plain, &mut scratch).unwrap();
-            assert!(relative_error(&got, &wide(&plain)) < 1e-6, "{what}");
-
-            let coefficients = random.numbers(channels * channels);
-            let product: Vec<f64> = (0..channels * n)
-                .map(|i| {
-                    let row = &coefficients[i / n * channels..][..channels];
-                    let sum: f64 =
-                        row.iter().enumerate().map(|(k, &c)| f64::from(c) * planar[k * n + i % n]).sum();
-                    sum * f64::from(map[i % n])
-                })
-                .collect();
-            let mut output = random.blocked(channels, size);
-            for (write, times) in [(Write::Replace, 1.0), (Write::Add, 2.0)] {
-                guided_gram_gradient(&cpu, &coefficients, &features, &map, &mut output, write, &mut scratch)
-                    .unwrap();
-                let expected: Vec<f64> = product.iter().map(|x| times * x).collect();
-                assert!(relative_error(&output.to_planar(), &expected) < 1e-6, "{what}, {write:?}");
-            }
-            assert_padding_is_zero(&output);
-        }
-    }
-}
-
-#[test]
 fn distances_and_differences_agree_with_their_definition() {
     for cpu in cpus(2) {
         for (channels, width, height) in [(1, 1, 1), (40, 21, 17), (3, 200, 100)] {
@@ -578,8 +468,6 @@ fn shapes_that_do_not_fit_are_refused() {
     let (input, mut output) = (Blocked::zeros(1, small), Blocked::zeros(2, large));
     let error = conv.forward(&cpu, &input, &mut output, &mut scratch).unwrap_err();
     assert!(error.to_string().contains("2 channels of 4x4"), "{error}");
-    assert!(gram(&cpu, &input, &mut [0.0; 2], &mut scratch).is_err());
-    assert!(guided_gram(&cpu, &input, &[0.0; 15], &mut [0.0], &mut scratch).is_err());
     assert!(pool::forward(&cpu, Pooling::Max, &input, &mut output).is_err());
     assert!(squared_distance(&cpu, &input, &output).is_err());
 }

@@ -6,8 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::{
-    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Normalization, Scratch, Threads, Write,
-    add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram, guided_gram_gradient,
+    Algorithm, Blocked, Conv3x3, Cpu, FirstConv, Normalization, Pull, Scratch, Threads, Write,
+    add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
     pool::{self, Pooling},
     squared_distance,
 };
@@ -50,7 +50,7 @@ fn the_second_pass_allocates_nothing() {
         (Blocked::zeros(64, size), Blocked::zeros(64, size), Blocked::zeros(64, size));
     let (mut d, mut e) = (Blocked::zeros(64, small), Blocked::zeros(64, small));
     let map = vec![1.0 / size.pixels() as f32; size.pixels()];
-    let (mut matrix, mut scratch) = (vec![0.0; 64 * 64], Scratch::new());
+    let (mut matrix, mut guided, mut scratch) = (vec![0.0; 64 * 64], vec![0.0; 64 * 64], Scratch::new());
     let mut pass = |_: u32| {
         cpu.install(|| {
             first.forward(&cpu, &pixels, &mut a, &mut scratch).unwrap();
@@ -60,13 +60,13 @@ fn the_second_pass_allocates_nothing() {
                 conv.forward(&cpu, &d, &mut e, &mut scratch).unwrap();
                 pool::backward_in_place(&cpu, Pooling::Max, &e, Some(&a), &mut b).unwrap();
                 gram(&cpu, &a, &mut matrix, &mut scratch).unwrap();
-                gram_gradient(&cpu, &matrix, &a, &mut c, Write::Replace, &mut scratch).unwrap();
-                guided_gram(&cpu, &a, &map, &mut matrix, &mut scratch).unwrap();
-                guided_gram_gradient(&cpu, &matrix, &a, &map, &mut c, Write::Add, &mut scratch).unwrap();
+                guided_gram(&cpu, &a, &map, &mut guided, &mut scratch).unwrap();
+                let pulls = [Pull::everywhere(&matrix), Pull::guided(&guided, &map)];
+                gram_gradient(&cpu, &pulls, &a, &mut c, &mut scratch).unwrap();
                 squared_distance(&cpu, &a, &b).unwrap();
                 add_scaled_difference(&cpu, 0.1, &a, &b, &mut c).unwrap();
                 conv.backward_in_place(&cpu, &b, Some(&c), &mut a, &mut scratch).unwrap();
-                gram_gradient_in_place(&cpu, &matrix, &mut a, &mut scratch).unwrap();
+                gram_gradient_in_place(&cpu, &pulls, &mut a, &mut scratch).unwrap();
                 conv.backward_onto(&cpu, &b, &mut a, &mut scratch).unwrap();
             }
             first.backward(&cpu, &a, &mut gradient, Write::Replace, &mut scratch).unwrap();

@@ -9,8 +9,8 @@ use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{
-    Blocked, Write, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place, guided_gram,
-    guided_gram_gradient, squared_distance, squared_norm,
+    Blocked, Cpu, Pull, Scratch, add_scaled_difference, gram, gram_gradient, gram_gradient_in_place,
+    guided_gram, squared_distance, squared_norm,
 };
 use crate::pixels::Pixels;
 use crate::vgg::{CpuNetwork, Layer, Plan, Stage, Tap, Tapped};
@@ -24,7 +24,7 @@ pub(super) struct CpuObjective {
     layers: Vec<Layer>,
     plan: Option<Plan>,
     content: Vec<ContentTerm<Blocked>>,
-    /// A Gram matrix and the coefficients of its gradient, for the layer at work.
+    /// For the layer at work: a Gram matrix, and the coefficients of each term's gradient.
     gram: Vec<f32>,
     coefficients: Vec<f32>,
 }
@@ -118,44 +118,20 @@ impl CpuObjective {
         let tap = |tap: Tap<'_>| {
             let Tap { layer, features, gradient, may_overwrite, scratch } = tap;
             let mut tapped = Tapped::Nowhere;
-            let styles = style.iter().enumerate().filter(|(_, term)| term.layer() == layer);
+            let terms = style.iter().zip(&mut losses.style).filter(|(term, _)| term.layer() == layer);
+            let pulls = pulls(cpu, features, terms, settings.style_weight, (matrix, coefficients), scratch)?;
             let has_content = content.iter().any(|term| term.layer() == layer);
-            let mut maps = styles.clone().map(|(_, term)| term.map());
-            let (first, is_alone) = (maps.next(), maps.next().is_none() && !has_content);
-            // One term alone needs no room beside the features.
-            let within = may_overwrite && is_alone && first == Some(None);
-            if !within && (has_content || first.is_some()) {
+            // Style alone needs no room beside the features.
+            let within = may_overwrite && !has_content;
+            if has_content || !pulls.is_empty() && !within {
                 gradient.reshape(features.channels(), features.size());
             }
-            for (i, term) in styles {
-                let count = features.channels() * features.channels();
-                if matrix.len() < count {
-                    matrix.resize(count, 0.0);
-                    coefficients.resize(count, 0.0);
-                }
-                let (matrix, coefficients) = (&mut matrix[..count], &mut coefficients[..count]);
-                match term.map() {
-                    None => gram(cpu, features, matrix, scratch)?,
-                    Some(map) => guided_gram(cpu, features, map, matrix, scratch)?,
-                }
-                let pixels = features.size().pixels();
-                losses.style[i].1 =
-                    term.value_and_coefficients(matrix, pixels, settings.style_weight, coefficients);
-                let write = match tapped {
-                    Tapped::Nowhere => Write::Replace,
-                    _ => Write::Add,
-                };
+            if !pulls.is_empty() && within {
+                gram_gradient_in_place(cpu, &pulls, features, scratch)?;
+                tapped = Tapped::Within;
+            } else if !pulls.is_empty() {
+                gram_gradient(cpu, &pulls, features, gradient, scratch)?;
                 tapped = Tapped::Beside;
-                match term.map() {
-                    None if within => {
-                        gram_gradient_in_place(cpu, coefficients, features, scratch)?;
-                        tapped = Tapped::Within;
-                    }
-                    None => gram_gradient(cpu, coefficients, features, gradient, write, scratch)?,
-                    Some(map) => {
-                        guided_gram_gradient(cpu, coefficients, features, map, gradient, write, scratch)?;
-                    }
-                }
             }
             let kept = content.iter().zip(&mut losses.content_layers);
             for (term, loss) in kept.filter(|(term, _)| term.layer() == layer) {
@@ -177,4 +153,33 @@ impl CpuObjective {
         self.plan = Some(plan);
         Ok(losses)
     }
+}
+
+/// The values of the style `terms` at one layer, and what they pull with at its features: one for each.
+fn pulls<'a>(
+    cpu: &Cpu,
+    features: &Blocked,
+    terms: impl Iterator<Item = (&'a StyleTerm, &'a mut (Layer, f64))>,
+    style_weight: f64,
+    (matrix, coefficients): (&mut Vec<f32>, &'a mut Vec<f32>),
+    scratch: &mut Scratch,
+) -> Result<Vec<Pull<'a>>> {
+    let terms: Vec<_> = terms.collect();
+    let count = features.channels() * features.channels();
+    if matrix.len() < count {
+        matrix.resize(count, 0.0);
+    }
+    if coefficients.len() < terms.len() * count {
+        coefficients.resize(terms.len() * count, 0.0);
+    }
+    let pull = |((term, loss), coefficients): ((&'a StyleTerm, &mut (Layer, f64)), &'a mut [f32])| {
+        let matrix = &mut matrix[..count];
+        match term.map() {
+            None => gram(cpu, features, matrix, scratch)?,
+            Some(map) => guided_gram(cpu, features, map, matrix, scratch)?,
+        }
+        loss.1 = term.value_and_coefficients(matrix, features.size().pixels(), style_weight, coefficients);
+        Ok(Pull { coefficients, map: term.map() })
+    };
+    terms.into_iter().zip(coefficients.chunks_exact_mut(count)).map(pull).collect()
 }

@@ -20,18 +20,18 @@ use std::ops::Range;
 const RUN: usize = 128;
 
 /// How much each pixel counts.
-pub(super) trait Weigh: Copy + Sync {
+trait Weigh: Copy + Sync {
     /// The `columns` of row `y`.
     fn row(self, y: usize, columns: Range<usize>) -> Self;
     /// `v` of pixel `x`, counted from the first of the columns.
     fn weigh<S: Simd>(self, s: S, x: usize, v: S::V) -> S::V;
-    /// Whether all of the columns count for nothing.
-    fn is_nothing(self) -> bool;
+    /// The least range of `columns` beside which nothing counts in any of `rows`.
+    fn within(self, rows: Range<usize>, columns: Range<usize>) -> Range<usize>;
 }
 
 /// All pixels count the same.
 #[derive(Clone, Copy)]
-pub(super) struct Equally;
+struct Equally;
 
 impl Weigh for Equally {
     #[inline(always)]
@@ -45,14 +45,14 @@ impl Weigh for Equally {
     }
 
     #[inline(always)]
-    fn is_nothing(self) -> bool {
-        false
+    fn within(self, _: Range<usize>, columns: Range<usize>) -> Range<usize> {
+        columns
     }
 }
 
 /// Pixels count by a map, row after row; a part of it stands for the columns.
 #[derive(Clone, Copy)]
-pub(super) struct Guided<'a> {
+struct Guided<'a> {
     map: &'a [f32],
     width: usize,
 }
@@ -69,8 +69,11 @@ impl Weigh for Guided<'_> {
     }
 
     #[inline(always)]
-    fn is_nothing(self) -> bool {
-        self.map.iter().all(|weight| *weight == 0.0)
+    fn within(self, rows: Range<usize>, columns: Range<usize>) -> Range<usize> {
+        let counts = |x: &usize| rows.clone().any(|y| self.map[y * self.width + x] != 0.0);
+        let start = columns.clone().find(counts).unwrap_or(columns.end);
+        let end = (start..columns.end).rfind(counts).map_or(start, |last| last + 1);
+        start..end
     }
 }
 
@@ -97,13 +100,14 @@ pub fn guided_gram(
     gram: &mut [f32],
     scratch: &mut Scratch,
 ) -> Result<()> {
-    weighed_gram(cpu, features, guided(map, features)?, 1.0, gram, scratch)
+    check_map(map, features)?;
+    weighed_gram(cpu, features, Guided { map, width: features.size().width }, 1.0, gram, scratch)
 }
 
-pub(super) fn guided<'a>(map: &'a [f32], features: &Blocked) -> Result<Guided<'a>> {
+pub(super) fn check_map(map: &[f32], features: &Blocked) -> Result<()> {
     let size = features.size();
     if map.len() == size.pixels() {
-        return Ok(Guided { map, width: size.width });
+        return Ok(());
     }
     Err(Error::model(format!("a map of {} pixels cannot guide features of {size}", map.len())))
 }
@@ -182,12 +186,18 @@ impl<W: Weigh> Kernel for Products<'_, W> {
         let (run, height) = (width.min(RUN), (RUN / width).max(1));
         let mut y = self.rows.start;
         while y < self.rows.end {
-            let rows = y..self.rows.end.min(y + height);
+            let mut rows = y..self.rows.end.min(y + height);
+            if run == width {
+                // Narrow rows of which little counts: as many as make a run.
+                let counted = self.weigh.within(rows.clone(), 0..width).len().max(1);
+                rows.end = self.rows.end.min(y + (RUN / counted).clamp(height, 4 * height));
+            }
             let mut x = 0;
             while x < width {
                 let columns = x..width.min(x + run);
                 x = columns.end;
-                if rows.clone().all(|y| self.weigh.row(y, columns.clone()).is_nothing()) {
+                let columns = self.weigh.within(rows.clone(), columns);
+                if columns.is_empty() {
                     continue;
                 }
                 for i in 0..blocks {

@@ -43,7 +43,7 @@ pub use conv::{Algorithm, Conv3x3, Gradient};
 pub use elementwise::{add_scaled_difference, mask_in_place, squared_distance, squared_norm};
 pub use first::{FirstConv, Normalization};
 pub use gram::{gram, guided_gram};
-pub use gram_gradient::{gram_gradient, gram_gradient_in_place, guided_gram_gradient};
+pub use gram_gradient::{Pull, gram_gradient, gram_gradient_in_place};
 pub use level::Level;
 pub use scratch::Scratch;
 pub use signs::Signs;

@@ -4,7 +4,6 @@
 //! a register anyway; as passes of their own they would read and write every activation again.
 #![expect(unsafe_code, reason = "tasks of one loop write disjoint places of one buffer")]
 
-use super::Write;
 use super::blocked::{Blocked, Grid, Lane};
 use super::pool::pooled;
 use super::shared::Shared;
@@ -30,8 +29,6 @@ pub(super) enum Finish<'a> {
     Activate { bias: &'a [Lane] },
     /// `relu(x + bias)`, of which only the signs are kept: for a target of signs.
     Sign { bias: &'a [Lane] },
-    /// `x`, or `x` added to what is there.
-    Plain(Write),
     /// `x / 4`: what each of four pixels gets of the gradient of their mean.
     Share,
     /// `(x + tap)` masked.
@@ -98,8 +95,6 @@ impl<'a> Target<'a> {
                 s.max(s.add(v, s.load(&bias[block])), s.zero())
             }
             Finish::Share => s.mul(s.splat(0.25), v),
-            Finish::Plain(Write::Replace) => v,
-            Finish::Plain(Write::Add) => s.add(v, s.load(place)),
             Finish::Gradient { tap, mask } => {
                 let v = tap.map_or(v, |tap| s.add(v, s.load(&tap[index])));
                 match mask {
