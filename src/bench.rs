@@ -26,7 +26,7 @@ pub struct Measurement {
     pub height: usize,
     /// `cpu` or `cuda`.
     pub device: String,
-    /// The type of the arithmetic: `f32`, or `tf32` on a GPU.
+    /// The type of the arithmetic: `f32`, or on a GPU `tf32` or `f16`.
     pub dtype: String,
     /// Threads of the CPU that take part.
     pub threads: usize,
@@ -114,7 +114,7 @@ pub fn measure(
         let flops = deepest.map_or(0.0, |deepest| direct_flops(network, size, deepest));
         let cpu = match network {
             Network::Cpu(network) => Some(network),
-            Network::Tensor(_) => None,
+            Network::Tensor(_) | Network::Half(_) => None,
         };
         Ok(Measurement {
             width: size.width,

@@ -46,7 +46,14 @@ pub(super) fn network(weights: &Weights, pooling: Pooling, place: Place) -> Resu
     }
     place.precision.apply();
     let cpu = CpuSettings { threads: place.threads, ..CpuSettings::default() };
-    Ok((Network::new(weights, pooling, &device, cpu)?, device))
+    let network = match &device {
+        #[cfg(feature = "cuda")]
+        Device::Tensor(gpu) if place.precision == Precision::F16 => {
+            Network::half(weights, pooling, std::sync::Arc::new(crate::kernels::cuda::Gpu::new(gpu)?))
+        }
+        device => Network::new(weights, pooling, device, cpu),
+    };
+    Ok((network?, device))
 }
 
 /// Reads the pictures of a blend.

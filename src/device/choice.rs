@@ -54,9 +54,12 @@ pub enum Precision {
     /// TF32: factors rounded to 10 bits of mantissa, sums in float32, on the tensor cores of GPUs since
     /// Ampere.
     Tf32,
+    /// float16 with sums in float32 and a scaled loss, by our own kernels, on the tensor cores of GPUs since
+    /// Ampere.
+    F16,
 }
 
-names!(Precision, "precision", F32 = "f32", Tf32 = "tf32");
+names!(Precision, "precision", F32 = "f32", Tf32 = "tf32", F16 = "f16");
 
 impl Precision {
     /// Computes so from now on, in the whole process: the tensor library has one switch for all of it.
@@ -77,7 +80,7 @@ mod tests {
         for bad in ["", "gpu", "cuda:", "cuda:x", "cuda:-1", "CPU"] {
             assert!(bad.parse::<DeviceChoice>().is_err(), "{bad}");
         }
-        for precision in [Precision::F32, Precision::Tf32] {
+        for precision in [Precision::F32, Precision::Tf32, Precision::F16] {
             assert_eq!(precision.to_string().parse::<Precision>().unwrap(), precision);
         }
     }

@@ -5,3 +5,4 @@
 //! gradients back to the input). The weights are frozen, so they are transformed once and kept.
 
 pub mod cpu;
+pub mod cuda;

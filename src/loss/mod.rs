@@ -10,6 +10,7 @@ mod cpu;
 mod form;
 mod gram;
 mod guide;
+mod half;
 mod objective;
 mod scale;
 mod settings;

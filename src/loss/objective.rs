@@ -9,6 +9,7 @@
 
 use super::content::ContentTerm;
 use super::cpu::CpuObjective;
+use super::half::HalfObjective;
 use super::settings::shares;
 use super::temporal::{Hold, temporal};
 use super::tensor::TensorObjective;
@@ -95,6 +96,7 @@ pub struct Objective {
 enum Engine {
     Cpu(Box<CpuObjective>),
     Tensor(TensorObjective),
+    Half(Box<HalfObjective>),
 }
 
 impl Objective {
@@ -108,6 +110,7 @@ impl Objective {
         let engine = match network {
             Network::Cpu(network) => Engine::Cpu(Box::new(CpuObjective::new(network.clone(), &settings))),
             Network::Tensor(network) => Engine::Tensor(TensorObjective::new(network.clone())),
+            Network::Half(network) => Engine::Half(Box::new(HalfObjective::new(network.clone()))),
         };
         Ok(Self { settings, style: Vec::new(), of_nothing: [0.0; 2], hold: None, engine })
     }
@@ -144,6 +147,7 @@ impl Objective {
         let grams = match &mut self.engine {
             Engine::Cpu(engine) => engine.grams(picture, &layers)?,
             Engine::Tensor(engine) => engine.grams(picture, &layers)?,
+            Engine::Half(engine) => engine.grams(picture, &layers)?,
         };
         Ok(StyleTarget(layers.into_iter().zip(grams).collect()))
     }
@@ -167,8 +171,10 @@ impl Objective {
         self.style = terms.collect();
         let of_nothing = |term: &StyleTerm| term.weight() * term.share() * term.of_nothing();
         self.of_nothing[1] = self.style.iter().map(of_nothing).sum();
-        if let Engine::Tensor(engine) = &mut self.engine {
-            engine.forget_style();
+        match &mut self.engine {
+            Engine::Cpu(_) => {}
+            Engine::Tensor(engine) => engine.forget_style(),
+            Engine::Half(engine) => engine.forget_style(),
         }
     }
 
@@ -181,6 +187,7 @@ impl Objective {
         self.of_nothing[0] = match &mut self.engine {
             Engine::Cpu(engine) => engine.set_content(picture, &layers, form)?,
             Engine::Tensor(engine) => engine.set_content(picture, &layers, form)?,
+            Engine::Half(engine) => engine.set_content(picture, &layers, form)?,
         };
         Ok(())
     }
@@ -200,7 +207,7 @@ impl Objective {
     pub fn last_pass(&self) -> Option<(&[(Stage, Duration)], usize)> {
         match &self.engine {
             Engine::Cpu(engine) => engine.last_pass(),
-            Engine::Tensor(_) => None,
+            Engine::Tensor(_) | Engine::Half(_) => None,
         }
     }
 
@@ -219,6 +226,7 @@ impl Objective {
         let mut losses = match &mut self.engine {
             Engine::Cpu(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
             Engine::Tensor(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
+            Engine::Half(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
         };
         let unit = self.unit();
         if self.settings.tv_weight > 0.0 {

@@ -213,7 +213,7 @@ impl Painter {
         // up. A GPU paints faster than that, and leaves the CPU's cores free.
         let threads = match self.network {
             Network::Cpu(_) => 1,
-            Network::Tensor(_) => 0,
+            Network::Tensor(_) | Network::Half(_) => 0,
         };
         Scout::new(self.settings.paint_size, self.settings.follows_motion(), threads)
     }

@@ -74,8 +74,8 @@ impl CpuNetwork {
         see(Layer::CONV1_1, &features, &mut scratch)?;
         let layers = self.model.layers().take_while(|layer| *layer <= deepest).skip(1);
         for (layer, conv) in layers.zip(&self.rest) {
-            if features.size() != size_at(size, layer) {
-                let mut pooled = Blocked::zeros(features.channels(), size_at(size, layer));
+            if features.size() != layer.size_of(size) {
+                let mut pooled = Blocked::zeros(features.channels(), layer.size_of(size));
                 pool::forward(&self.cpu, self.pooling, &features, &mut pooled)?;
                 features = pooled;
             }
@@ -99,11 +99,6 @@ fn check_size(size: Size, deepest: Layer) -> Result<()> {
         return Err(super::too_small(size, deepest));
     }
     Ok(())
-}
-
-/// The size of the features at `layer` of a picture of `size`.
-fn size_at(size: Size, layer: Layer) -> Size {
-    Size::new(size.width / layer.stride(), size.height / layer.stride())
 }
 
 /// A part of a pass over the network, for measurements.
@@ -197,7 +192,7 @@ impl Plan {
     /// A picture so small that nothing of it is left at `deepest`.
     pub fn new(network: &CpuNetwork, size: Size, deepest: Layer, tapped: &[Layer]) -> Result<Self> {
         check_size(size, deepest)?;
-        let at = |layer| size_at(size, layer);
+        let at = |layer: Layer| layer.size_of(size);
         let layers: Vec<Layer> = network.model.layers().take_while(|layer| *layer <= deepest).collect();
         let held = |(position, &layer): (usize, &Layer)| {
             let is_pooled = layers.get(position + 1).is_some_and(|next| next.block() != layer.block());
@@ -256,7 +251,7 @@ impl Plan {
             match (&before[position], &mut after[0], next) {
                 // No block is a single layer: nobody reads what the pool before has left any more.
                 (Held::Whole(input), output, Some(next)) => {
-                    pooled.reshape_with_border(pair[1].channels(), size_at(*size, *next));
+                    pooled.reshape_with_border(pair[1].channels(), next.size_of(*size));
                     match output {
                         Held::Whole(output) => {
                             conv.forward_and_pool(cpu, network.pooling, input, output, pooled, scratch)?;
@@ -318,7 +313,7 @@ impl Plan {
             let features = match (&mut before[position - 1], &after[0]) {
                 (Held::Whole(features), _) => features,
                 (Held::Signs(_), Held::Whole(grad)) => {
-                    pooled.reshape_with_border(layer.channels(), size_at(*size, above));
+                    pooled.reshape_with_border(layer.channels(), above.size_of(*size));
                     conv.backward_to_pool(cpu, grad, pooled, scratch)?;
                     lap(timings, Stage::Backward(above), &mut now);
                     continue;
@@ -334,7 +329,7 @@ impl Plan {
             let beside = (tapped == Tapped::Beside).then_some(&*buffer);
             let grad = match &after[0] {
                 Held::Whole(grad) if !may_overwrite => {
-                    pooled.reshape_with_border(layer.channels(), size_at(*size, above));
+                    pooled.reshape_with_border(layer.channels(), above.size_of(*size));
                     let pooling = network.pooling;
                     conv.backward_through_pool(cpu, pooling, grad, beside, pooled, features, scratch)?;
                     lap(timings, Stage::Backward(above), &mut now);

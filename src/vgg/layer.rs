@@ -4,6 +4,7 @@
 //! second convolution in the third block.
 
 use crate::error::{Error, Result};
+use crate::frame::Size;
 use std::fmt;
 
 /// Which of the two networks of Simonyan & Zisserman (2014).
@@ -113,6 +114,11 @@ impl Layer {
     /// Input pixels from one output pixel to the next: 1, 2, 4, 8, 16.
     pub const fn stride(self) -> usize {
         1 << (self.block - 1)
+    }
+
+    /// The size of its output for a picture of `size`: an odd last row or column is dropped at each pool.
+    pub const fn size_of(self, size: Size) -> Size {
+        Size::new(size.width / self.stride(), size.height / self.stride())
     }
 
     /// Pixels on a side of the square that one output value depends on: 3 at conv1_1, 132 at conv5_1 of

@@ -1,9 +1,10 @@
 //! The loss network: VGG-16 or VGG-19 without its classifier, frozen.
 //!
-//! [`Weights`] reads a file; [`Network`] runs it, on the CPU's own engine ([`CpuNetwork`]) or on
-//! candle's tensors ([`TensorNetwork`]).
+//! [`Weights`] reads a file; [`Network`] runs it, on the CPU's own engine ([`CpuNetwork`]), on
+//! candle's tensors ([`TensorNetwork`]), or in half precision on a GPU's tensor cores ([`HalfNetwork`]).
 
 mod cpu;
+mod half;
 mod layer;
 pub mod memory;
 mod network;
@@ -13,6 +14,7 @@ mod weights;
 pub use crate::kernels::cpu::Normalization;
 pub use crate::kernels::cpu::pool::Pooling;
 pub use cpu::{CpuNetwork, Plan, Stage, Tap, Tapped};
+pub use half::{HalfNetwork, HalfPlan, HalfTap};
 pub use layer::{Layer, Model};
 pub use network::{CpuSettings, Network};
 pub use tensor::{Activations, TensorNetwork};

@@ -1,11 +1,12 @@
 //! One network for everyone who does not care what it runs on.
 
 use super::memory::MemoryPlan;
-use super::{CpuNetwork, Layer, Model, Pooling, TensorNetwork, Weights};
+use super::{CpuNetwork, HalfNetwork, Layer, Model, Pooling, TensorNetwork, Weights};
 use crate::device::Device;
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{Algorithm, Cpu, Level, Threads};
+use crate::kernels::cuda::{Kernels, Machine};
 use candle_core::DType;
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ pub enum Network {
     Cpu(Arc<CpuNetwork>),
     /// On candle's tensors: a GPU, or the plain reference on the CPU.
     Tensor(Arc<TensorNetwork>),
+    /// In half precision on a GPU's tensor cores.
+    Half(Arc<HalfNetwork>),
 }
 
 /// How the CPU computes.
@@ -47,11 +50,21 @@ impl Network {
         }
     }
 
+    /// Puts `weights` on a GPU in half precision, once it has shown that it computes the right thing.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Model`] when it does not, or refuses.
+    pub fn half(weights: &Weights, pooling: Pooling, machine: Arc<dyn Machine>) -> Result<Self> {
+        Kernels::new(machine.clone()).try_out()?;
+        Ok(Self::Half(Arc::new(HalfNetwork::new(weights, pooling, machine)?)))
+    }
+
     /// Which network this is.
     pub fn model(&self) -> Model {
         match self {
             Self::Cpu(network) => network.model(),
             Self::Tensor(network) => network.model(),
+            Self::Half(network) => network.model(),
         }
     }
 
@@ -59,7 +72,7 @@ impl Network {
     pub fn threads(&self) -> usize {
         match self {
             Self::Cpu(network) => network.cpu().threads().count(),
-            Self::Tensor(_) => 1,
+            Self::Tensor(_) | Self::Half(_) => 1,
         }
     }
 
@@ -69,6 +82,7 @@ impl Network {
         match self {
             Self::Cpu(_) => None,
             Self::Tensor(network) => Some(network.memory(deepest, content, size)),
+            Self::Half(network) => Some(network.memory(deepest, content, size)),
         }
     }
 
@@ -76,7 +90,7 @@ impl Network {
     pub fn install<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         match self {
             Self::Cpu(network) => network.cpu().install(work),
-            Self::Tensor(_) => work(),
+            Self::Tensor(_) | Self::Half(_) => work(),
         }
     }
 }

@@ -69,7 +69,8 @@ pub(crate) struct DeviceArgs {
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value_t = DeviceChoice::default(), value_parser = values::device)]
     pub(crate) device: DeviceChoice,
-    /// How exact products are on a GPU: f32, or tf32 (10 bits of mantissa), which is faster.
+    /// How exact products are on a GPU: f32; tf32 (10 bits of mantissa), which is faster; or f16, by kernels of our
+    /// own that have not run on a GPU yet.
     #[arg(long, value_name = "P", default_value_t = Precision::default(), value_parser = values::parsed::<Precision>)]
     pub(crate) precision: Precision,
 }

@@ -1,0 +1,17 @@
+//! The arithmetic of the loss network on an NVIDIA GPU: half precision with float32 sums, on tensor cores.
+//!
+//! The kernels are CUDA C (`*.cu`), compiled to PTX for compute capability 8.0 when the feature `cuda` is on. What
+//! calls them is the same for a GPU and for the emulator of the tests ([`Machine`]).
+
+#[cfg(feature = "cuda")]
+mod gpu;
+mod kernels;
+mod machine;
+mod operands;
+mod trial;
+
+#[cfg(feature = "cuda")]
+pub use gpu::Gpu;
+pub use kernels::Kernels;
+pub use machine::{Allocation, Argument, Buffer, Launch, Machine};
+pub use operands::{Compared, Features, Finish, First, GramParts, Part, Sums, Weights};

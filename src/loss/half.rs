@@ -1,0 +1,227 @@
+//! The objective on a GPU in half precision.
+//!
+//! Features, Gram matrices and targets stay there; pixels go there, and the gradient and some sums come back when
+//! all is done, so that the GPU is waited for once an iteration.
+
+use super::content::ContentTerm;
+use super::objective::{content_of_nothing, deepest, missing, other_size};
+use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
+use crate::error::Result;
+use crate::frame::Size;
+use crate::kernels::cuda::{Buffer, Compared, Features, Finish, GramParts, Kernels, Part, Sums, Weights};
+use crate::pixels::Pixels;
+use crate::vgg::{HalfNetwork, HalfPlan, HalfTap, Layer};
+use std::sync::Arc;
+
+/// What the difference of Gram matrices, as a share of the style's, is multiplied by in half precision: it reaches
+/// from the hundredfold at the start to a ten-thousandth, spread over C² numbers.
+const COEFFICIENT: f64 = 32.0;
+
+/// The objective for one content picture on one network. See [`super::Objective`] for the terms.
+pub(super) struct HalfObjective {
+    network: Arc<HalfNetwork>,
+    passes: Option<Passes>,
+    content: Vec<ContentTerm<Features>>,
+    /// What the style terms need on the GPU, in their order; empty until it is needed.
+    style: Vec<OnDevice>,
+}
+
+/// Memory for pictures of one size.
+struct Passes {
+    plan: HalfPlan,
+    parts: GramParts,
+    sums: Sums,
+}
+
+/// A style term's numbers.
+struct OnDevice {
+    /// `[C, C]`.
+    target: Buffer<f32>,
+    coefficients: Weights,
+    /// The guide's `T²`, divided by the largest of them so that products with features stay within half precision,
+    /// and that divisor.
+    map: Option<(Buffer<f32>, f64)>,
+}
+
+/// A term of the objective, by its place among its kind.
+enum Term {
+    Style(usize),
+    Content(usize),
+}
+
+impl HalfObjective {
+    /// No content yet.
+    pub(super) fn new(network: Arc<HalfNetwork>) -> Self {
+        Self { network, passes: None, content: Vec::new(), style: Vec::new() }
+    }
+
+    /// The style terms are others from now on.
+    pub(super) fn forget_style(&mut self) {
+        self.style.clear();
+    }
+
+    /// Memory for `size` as far as `deepest`, made anew only if there is none that will do.
+    fn passes(&mut self, size: Size, deepest: Layer, terms: usize) -> Result<Passes> {
+        let depth = deepest.position(self.network.model()) + 1;
+        match self.passes.take() {
+            Some(passes)
+                if passes.plan.size() == size
+                    && passes.plan.depth() >= depth
+                    && passes.sums.room() >= terms =>
+            {
+                Ok(passes)
+            }
+            old => {
+                drop(old);
+                let machine = self.network.kernels().machine();
+                let layers = self.network.model().layers().take_while(|layer| *layer <= deepest);
+                let shapes = layers.map(|layer| (layer.channels(), layer.size_of(size).pixels()));
+                Ok(Passes {
+                    plan: HalfPlan::new(&self.network, size, deepest)?,
+                    parts: GramParts::new(machine, shapes)?,
+                    sums: Sums::new(machine, terms.max(1))?,
+                })
+            }
+        }
+    }
+
+    /// See [`super::Objective::describe_style`].
+    pub(super) fn grams(&mut self, picture: &Pixels, layers: &[Layer]) -> Result<Vec<Gram>> {
+        let Some(&deepest) = layers.iter().max() else { return Ok(Vec::new()) };
+        let network = self.network.clone();
+        let mut passes = self.passes(picture.size(), deepest, 0)?;
+        passes.plan.forward(&network, picture.data(), deepest)?;
+        let gram = |&layer: &Layer| {
+            let features = passes.plan.features(&network, layer).ok_or_else(|| missing(layer))?;
+            let channels = features.channels();
+            let mut gram = Buffer::new(network.kernels().machine(), channels * channels)?;
+            network.kernels().gram(features, None, &mut passes.parts)?;
+            let each = 1.0 / features.size().pixels() as f32;
+            network.kernels().gram_total(&passes.parts, each, &mut gram)?;
+            let mut values = vec![0.0; channels * channels];
+            gram.read(&mut values)?;
+            Gram::new(channels, values).ok_or_else(|| missing(layer))
+        };
+        let grams = layers.iter().map(gram).collect();
+        self.passes = Some(passes);
+        grams
+    }
+
+    /// See [`super::Objective::set_content`]; returns the loss of a picture without any features.
+    pub(super) fn set_content(
+        &mut self,
+        picture: &Pixels,
+        layers: &[(Layer, f64)],
+        form: LossForm,
+    ) -> Result<f64> {
+        let Some(deepest) = layers.iter().map(|(layer, _)| *layer).max() else { return Ok(0.0) };
+        let network = self.network.clone();
+        let kernels = network.kernels();
+        let mut passes = self.passes(picture.size(), deepest, layers.len())?;
+        passes.plan.forward(&network, picture.data(), deepest)?;
+        passes.sums.clear();
+        let mut kept = Vec::new();
+        for &(layer, weight) in layers {
+            let features = passes.plan.features(&network, layer).ok_or_else(|| missing(layer))?;
+            let part = kernels.squares(features, &mut passes.sums)?;
+            kept.push((layer, weight, kernels.copy(features)?, part));
+        }
+        let parts: Vec<Part> = kept.iter().map(|(.., part)| part.clone()).collect();
+        let norms = passes.sums.read(&parts)?;
+        let term = |((layer, weight, features, _), norm): ((Layer, f64, Features, Part), f64)| {
+            let count = features.count();
+            ContentTerm::new((layer, weight), features, norm, count, form)
+        };
+        self.content = kept.into_iter().zip(norms).map(term).collect();
+        self.passes = Some(passes);
+        Ok(content_of_nothing(&self.content))
+    }
+
+    /// See [`super::Objective::evaluate`]; total variation is added there.
+    pub(super) fn evaluate(
+        &mut self,
+        x: &Pixels,
+        settings: &ObjectiveSettings,
+        style: &[StyleTerm],
+        gradient: &mut Pixels,
+    ) -> Result<Losses> {
+        let mut losses = Losses::default();
+        let Some(deepest) = deepest(style, &self.content) else {
+            gradient.data_mut().fill(0.0);
+            return Ok(losses);
+        };
+        let network = self.network.clone();
+        let kernels = network.kernels();
+        let mut passes = self.passes(x.size(), deepest, style.len() + self.content.len())?;
+        passes.plan.forward(&network, x.data(), deepest)?;
+        if self.style.len() != style.len() {
+            self.style = style.iter().map(|term| put(kernels, term)).collect::<Result<_>>()?;
+        }
+        let Passes { plan, parts, sums } = &mut passes;
+        sums.clear();
+        let scale = plan.scale();
+        let mut terms: Vec<(Term, Part)> = Vec::new();
+        let Self { style: on_device, content, .. } = self;
+        let tap = |HalfTap { layer, features, gradient }: HalfTap<'_>| {
+            let mut has_losses = false;
+            let here = style.iter().zip(on_device.iter_mut()).enumerate();
+            for (i, (term, OnDevice { target, coefficients, map })) in
+                here.filter(|(_, (t, _))| t.layer() == layer)
+            {
+                let unit = COEFFICIENT / term.target().norm_squared().sqrt().max(f64::MIN_POSITIVE);
+                let pixels = features.size().pixels();
+                let rows = map.as_ref().map(|(map, _)| map);
+                let largest = map.as_ref().map(|(_, largest)| *largest);
+                kernels.gram(features, rows, parts)?;
+                let compared = Compared { target, unit: unit as f32, coefficients };
+                let each = largest.unwrap_or(1.0 / pixels as f64) as f32;
+                terms.push((Term::Style(i), kernels.gram_difference(parts, each, compared, sums)?));
+                let slope = term.slope(pixels, settings.style_weight) * largest.unwrap_or(1.0);
+                let scale = (scale * slope / unit) as f32;
+                let finish = Finish { scale, rows, onto: has_losses, ..Finish::default() };
+                kernels.convolve(features, coefficients, finish, gradient)?;
+                has_losses = true;
+            }
+            for (i, term) in content.iter().enumerate().filter(|(_, term)| term.layer() == layer) {
+                if features.size() != term.target().size() {
+                    return Err(other_size());
+                }
+                let slope = (scale * term.slope(settings.content_weight)) as f32;
+                let part = kernels.content(features, term.target(), (slope, has_losses), gradient, sums)?;
+                terms.push((Term::Content(i), part));
+                has_losses = true;
+            }
+            Ok(has_losses)
+        };
+        plan.backward(&network, deepest, tap)?;
+        plan.gradient(gradient.data_mut())?;
+        losses.style = style.iter().map(|term| (term.layer(), 0.0)).collect();
+        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
+        let parts: Vec<Part> = terms.iter().map(|(_, part)| part.clone()).collect();
+        for ((term, _), distance) in terms.iter().zip(passes.sums.read(&parts)?) {
+            match *term {
+                Term::Style(i) => losses.style[i].1 = style[i].value_at(distance),
+                Term::Content(i) => losses.content_layers[i].1 = self.content[i].value(distance),
+            }
+        }
+        let content = self.content.iter().zip(&losses.content_layers);
+        losses.content = content.map(|(term, (_, value))| term.weight() * value).sum();
+        self.passes = Some(passes);
+        Ok(losses)
+    }
+}
+
+/// Puts what a style term needs on the GPU.
+fn put(kernels: &Kernels, term: &StyleTerm) -> Result<OnDevice> {
+    let machine = kernels.machine();
+    let map = |map: &[f32]| -> Result<(Buffer<f32>, f64)> {
+        let largest = map.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        let scaled: Vec<f32> = map.iter().map(|t| t / largest).collect();
+        Ok((Buffer::from_slice(machine, &scaled)?, f64::from(largest)))
+    };
+    Ok(OnDevice {
+        target: Buffer::from_slice(machine, term.target().values())?,
+        coefficients: Weights::coefficients(machine, term.target().channels())?,
+        map: term.map().map(map).transpose()?,
+    })
+}

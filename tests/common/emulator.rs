@@ -1,0 +1,136 @@
+//! A GPU that is none: the kernels' sources, compiled for the CPU, with a block's threads as fibers
+//! (tests/cuda). What runs there, with which sizes and in which memory, is decided by the same code as on a GPU.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests may panic like tests")]
+#![allow(unsafe_code, reason = "kernels are called by their addresses")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses some of these")]
+
+use libloading::{Library, Symbol};
+use std::ffi::c_void;
+use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use stylecast::error::Result;
+use stylecast::kernels::cuda::{Allocation, Argument, Launch, Machine};
+
+type Kernel = unsafe extern "C" fn(u32, u32, u32, u32, u32, u32, u32, *mut *mut c_void);
+
+pub struct Emulator {
+    library: &'static Library,
+    /// The kernels that ran.
+    pub ran: Mutex<Vec<&'static str>>,
+    /// Bytes of memory that are in use.
+    pub held: Arc<AtomicUsize>,
+}
+
+/// Memory lies where a GPU would put it.
+#[derive(Clone, Copy)]
+#[repr(align(256))]
+struct Line([u8; 256]);
+
+/// Memory begins with numbers that a kernel is not to rely on.
+const JUNK: u8 = 0xff;
+
+impl Emulator {
+    /// `None`, with a message, where the kernels cannot be compiled for this CPU.
+    pub fn new() -> Option<Arc<Self>> {
+        static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
+        let library = LIBRARY.get_or_init(compiled).as_ref()?;
+        Some(Arc::new(Self { library, ran: Mutex::default(), held: Arc::default() }))
+    }
+}
+
+fn compiled() -> Option<Library> {
+    if !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
+        eprintln!("not run: kernels for GPUs are emulated on x86-64 under Linux only");
+        return None;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("emulated-{}.so", std::process::id()));
+    let status = Command::new("g++")
+        .args(["-std=c++17", "-O2", "-shared", "-fPIC", "-pthread", "-Wno-unknown-pragmas", "-o"])
+        .arg(&library)
+        .arg(root.join("tests/cuda/emulated.cpp"))
+        .arg(format!("-I{}", root.join("tests/cuda").display()))
+        .arg(format!("-I{}", root.join("src/kernels/cuda").display()))
+        .status();
+    let Ok(status) = status else {
+        eprintln!("not run: there is no g++ to compile the kernels for the CPU");
+        return None;
+    };
+    assert!(status.success(), "the kernels do not compile");
+    // SAFETY: it was made just now, and its initialisers fill tables.
+    let loaded = unsafe { Library::new(&library) }.unwrap();
+    std::fs::remove_file(&library).unwrap();
+    Some(loaded)
+}
+
+impl Machine for Emulator {
+    fn allocate(&self, bytes: usize) -> Result<Allocation> {
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        // A line before and a line behind, to see whether anybody writes there.
+        let mut memory = vec![Line([JUNK; 256]); bytes.div_ceil(256) + 2];
+        let address = memory.as_mut_ptr() as u64 + 256;
+        Ok(Allocation { address, owner: Box::new(Guarded { memory, bytes, held: self.held.clone() }) })
+    }
+
+    unsafe fn write(&self, to: u64, data: &[u8]) -> Result<()> {
+        // SAFETY: by the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), to as *mut u8, data.len()) };
+        Ok(())
+    }
+
+    unsafe fn read(&self, from: u64, data: &mut [u8]) -> Result<()> {
+        // SAFETY: by the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(from as *const u8, data.as_mut_ptr(), data.len()) };
+        Ok(())
+    }
+
+    unsafe fn copy(&self, from: u64, to: u64, bytes: usize) -> Result<()> {
+        // SAFETY: by the caller's promise.
+        unsafe { std::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, bytes) };
+        Ok(())
+    }
+
+    unsafe fn launch(&self, kernel: &'static str, launch: Launch, arguments: &[Argument]) -> Result<()> {
+        self.ran.lock().unwrap().push(kernel);
+        // What CUDA refuses.
+        assert!(launch.grid.iter().all(|n| *n > 0) && launch.grid[1] <= 65535, "{kernel}: {launch:?}");
+        assert!(launch.block <= 1024 && launch.shared <= 49152, "{kernel}: {launch:?}");
+        let mut arguments = arguments.to_vec();
+        let mut pointers: Vec<*mut c_void> = arguments
+            .iter_mut()
+            .map(|argument| match argument {
+                Argument::Address(x) => (x as *mut u64).cast(),
+                Argument::Int(x) => (x as *mut i32).cast(),
+                Argument::Long(x) => (x as *mut i64).cast(),
+                Argument::Float(x) => (x as *mut f32).cast(),
+            })
+            .collect();
+        let [x, y, z] = launch.grid;
+        // SAFETY: the library's functions have this type; the rest is by the caller's promise.
+        unsafe {
+            let run: Symbol<'_, Kernel> = self.library.get(format!("emulate_{kernel}").as_bytes()).unwrap();
+            run(x, y, z, launch.block, 1, 1, launch.shared, pointers.as_mut_ptr());
+        }
+        Ok(())
+    }
+}
+
+/// Memory that must not be written beside.
+struct Guarded {
+    memory: Vec<Line>,
+    bytes: usize,
+    held: Arc<AtomicUsize>,
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        let bytes = self.memory.iter().flat_map(|line| line.0);
+        let beside = bytes.enumerate().filter(|(i, _)| *i < 256 || *i >= 256 + self.bytes);
+        if beside.into_iter().any(|(_, byte)| byte != JUNK) && !std::thread::panicking() {
+            panic!("a kernel wrote beside its memory");
+        }
+    }
+}

@@ -1,0 +1,24 @@
+// The kernels for the CPU: each under the name emulate_<kernel>, with arguments as CUDA's cuLaunchKernel takes them.
+
+#include "emulator.h"
+#include "engine.cu"
+
+#define EMULATE(kernel)                                                                                                \
+    extern "C" void emulate_##kernel(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,     \
+                                     unsigned shared_bytes, void **arguments) {                                        \
+        emulator::launch(kernel, {gx, gy, gz}, {bx, by, bz}, shared_bytes, arguments);                                 \
+    }
+
+EMULATE(stylecast_first_forward)
+EMULATE(stylecast_first_backward)
+EMULATE(stylecast_conv_128)
+EMULATE(stylecast_conv_64)
+EMULATE(stylecast_conv_small)
+EMULATE(stylecast_pool_forward)
+EMULATE(stylecast_pool_backward)
+EMULATE(stylecast_gram)
+EMULATE(stylecast_gram_finish)
+EMULATE(stylecast_content)
+EMULATE(stylecast_squares)
+EMULATE(stylecast_mask)
+EMULATE(stylecast_adam)
