@@ -98,9 +98,23 @@ fn convolved(
 
 #[test]
 fn convolutions_are_what_their_definition_says() {
-    let Some(mut bench) = Bench::new(1) else { return };
+    // Large tiles serve large pictures; here they are taken as soon as they have work.
+    for (full, kernels) in
+        [(264, &["stylecast_conv_small"][..]), (1, &["stylecast_conv_64", "stylecast_conv_128"])]
+    {
+        let Some(emulator) = Emulator::new() else { return };
+        convolutions(full, emulator.clone());
+        let ran = emulator.ran.lock().unwrap();
+        assert!(kernels.iter().all(|kernel| ran.contains(kernel)), "{ran:?}");
+        assert!(ran.iter().all(|kernel| kernels.contains(kernel)), "{ran:?}");
+    }
+}
+
+fn convolutions(full: u32, machine: Arc<dyn Machine>) {
+    let kernels = Kernels::new(machine.clone()).with_full(full);
+    let mut bench = Bench { machine, kernels, random: fastrand::Rng::with_seed(1) };
     for (inputs, outputs, width, height) in
-        [(64, 64, 1, 1), (64, 128, 5, 3), (128, 64, 17, 11), (64, 64, 40, 5)]
+        [(64, 64, 1, 1), (64, 128, 5, 3), (128, 64, 17, 11), (64, 256, 40, 5)]
     {
         let size = Size::new(width, height);
         let what = format!("{inputs} to {outputs} channels of {size}");

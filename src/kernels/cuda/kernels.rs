@@ -17,6 +17,8 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Kernels {
     machine: Arc<dyn Machine>,
+    /// Blocks that keep all of the machine busy.
+    full: u32,
 }
 
 fn address<T: bytemuck::Pod>(buffer: Option<&Buffer<T>>) -> Argument {
@@ -40,13 +42,13 @@ const TILES: [Tile; 3] = [
     ("stylecast_conv_small", 64, 64, 32768),
 ];
 
-/// Blocks that keep every multiprocessor of a large GPU busy.
+/// Two blocks for every multiprocessor of a large GPU.
 const FULL: u32 = 264;
 
 /// The largest tile of which there are enough, else the smallest.
-fn tile(pixels: usize, outputs: usize) -> Tile {
+fn tile(pixels: usize, outputs: usize, full: u32) -> Tile {
     let fills = |&(_, height, width, _): &Tile| {
-        outputs.is_multiple_of(width) && blocks(pixels, height) * blocks(outputs, width) >= FULL
+        outputs.is_multiple_of(width) && blocks(pixels, height) * blocks(outputs, width) >= full
     };
     TILES.into_iter().find(fills).unwrap_or(TILES[2])
 }
@@ -54,7 +56,13 @@ fn tile(pixels: usize, outputs: usize) -> Tile {
 impl Kernels {
     /// Those of this machine.
     pub fn new(machine: Arc<dyn Machine>) -> Self {
-        Self { machine }
+        Self { machine, full: FULL }
+    }
+
+    /// On a machine that so many blocks keep busy.
+    #[must_use]
+    pub fn with_full(self, blocks: u32) -> Self {
+        Self { full: blocks, ..self }
     }
 
     /// Where they run.
@@ -130,7 +138,7 @@ impl Kernels {
         if lengths.iter().flatten().any(|(buffer, length)| buffer.len() < *length) {
             return Err(Error::model("a convolution's bias or map is too short"));
         }
-        let (kernel, height, width, shared) = tile(size.pixels(), *outputs);
+        let (kernel, height, width, shared) = tile(size.pixels(), *outputs, self.full);
         let grid = [blocks(size.pixels(), height), blocks(*outputs, width), 1];
         let own = y.numbers.address();
         let operands = [x.numbers.address(), numbers.address(), address(finish.bias), address(finish.rows)];
