@@ -49,7 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("v4l", &["v4l2"]),
     ("toml", &["cli/recipes"]),
     ("png", &["source/still", "sink/still"]),
-    ("candle_core", &["device", "error", "loss", "vgg"]),
+    ("candle_core", &["device", "error", "loss", "vgg", "kernels/cuda/gpu"]),
     ("image", &["source", "sink", "numbered"]),
     ("libloading", &["device"]),
 ];

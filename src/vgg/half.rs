@@ -64,27 +64,18 @@ impl HalfNetwork {
 
     /// What painting pictures of `size` takes of the device's memory, with these layers in use.
     pub fn memory(&self, deepest: Layer, content: &[Layer], size: Size) -> MemoryPlan {
-        const HALF: u64 = 2;
         let values = |layer: Layer| (layer.channels() * layer.size_of(size).pixels()) as u64;
         let layers = || self.model.layers().take_while(move |layer| *layer <= deepest);
-        let kernel = |pair: (Layer, Layer)| 2 * 9 * (pair.0.channels() * pair.1.channels()) as u64;
-        let network = self.model.layers().zip(self.model.layers().skip(1)).map(kernel).sum::<u64>();
-        let kept = content.iter().map(|&layer| values(layer)).sum::<u64>();
-        // What pools leave, a tap as large as the largest layer, and pixels and gradient in float32.
-        let pooled = layers().map(|layer| values(layer) / 4).max().unwrap_or(0);
-        let tap = layers().map(values).max().unwrap_or(0);
+        let kernel = |(from, to): (Layer, Layer)| 2 * 9 * (from.channels() * to.channels()) as u64;
+        let network: u64 = self.model.layers().zip(self.model.layers().skip(1)).map(kernel).sum();
+        let activations = layers().map(values).chain(content.iter().map(|&layer| values(layer))).sum::<u64>();
+        // A tap as large as the largest layer, and what its pool leaves; pixels and gradient in float32.
+        let largest = layers().map(values).max().unwrap_or(0);
         let pixels = 4 * 6 * size.pixels() as u64;
-        // Gram matrices in parts: at most 64 of 64², or 264 tiles of 64² shared among the wider ones.
+        // Gram matrices in parts: as many tiles of 64×64 as there are blocks, twice for what they are rounded up to.
         let parts = 4 * 2 * 264 * 64 * 64;
-        Self::plan_of(
-            HALF * network,
-            HALF * (layers().map(values).sum::<u64>() + kept),
-            HALF * (pooled + tap) + pixels + parts,
-        )
-    }
-
-    fn plan_of(network: u64, activations: u64, work: u64) -> MemoryPlan {
-        MemoryPlan { network, activations, work }
+        let work = 2 * (largest + largest / 4) + pixels + parts;
+        MemoryPlan { network: 2 * network, activations: 2 * activations, work }
     }
 }
 

@@ -48,7 +48,16 @@ fn compiled() -> Option<Library> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("emulated-{}.so", std::process::id()));
     let status = Command::new("g++")
-        .args(["-std=c++17", "-O2", "-shared", "-fPIC", "-pthread", "-Wno-unknown-pragmas", "-o"])
+        .args([
+            "-std=c++17",
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-pthread",
+            "-fno-strict-aliasing",
+            "-Wno-unknown-pragmas",
+            "-o",
+        ])
         .arg(&library)
         .arg(root.join("tests/cuda/emulated.cpp"))
         .arg(format!("-I{}", root.join("tests/cuda").display()))
