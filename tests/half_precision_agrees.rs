@@ -16,6 +16,7 @@ use half::f16;
 use painting::{network, picture, weights};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use stylecast::bench::agreement::{Check, compare};
 use stylecast::error::Result;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::pool::Pooling;
@@ -425,6 +426,17 @@ fn losses_and_gradients_agree_with_the_cpus_engine() {
         let length = (dot(&gradient, &gradient) / dot(&by_cpu, &by_cpu)).sqrt();
         assert!((length - 1.0).abs() < 0.01, "{size}: {length} times as long");
     }
+}
+
+/// What `bench --check` holds a GPU to: gradients layer by layer, and where ten iterations lead.
+#[test]
+fn painting_leads_where_the_cpus_engine_leads() {
+    let Some(emulator) = Emulator::new() else { return };
+    let half = Network::half(&weights(), Pooling::Average, emulator).unwrap();
+    let check = Check { size: Size::new(19, 17), seed: 7, iterations: 10 };
+    let names = ["emulator", "f16"].map(str::to_owned);
+    let agreement = compare(&network(), &half, names, &ObjectiveSettings::default(), check).unwrap();
+    assert!(agreement.passed, "{agreement:?}");
 }
 
 #[test]
