@@ -168,7 +168,8 @@ impl HalfObjective {
             for (i, (term, OnDevice { target, coefficients, map })) in
                 here.filter(|(_, (t, _))| t.layer() == layer)
             {
-                let unit = COEFFICIENT / term.target().norm_squared().sqrt().max(f64::MIN_POSITIVE);
+                // A style of nothing at all must not make it infinite.
+                let unit = COEFFICIENT / term.target().norm_squared().sqrt().max(1e-20);
                 let pixels = features.size().pixels();
                 let rows = map.as_ref().map(|(map, _)| map);
                 let largest = map.as_ref().map(|(_, largest)| *largest);
