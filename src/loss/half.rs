@@ -4,7 +4,7 @@
 //! all is done, so that the GPU is waited for once an iteration.
 
 use super::content::ContentTerm;
-use super::objective::{content_of_nothing, deepest, missing, other_size};
+use super::objective::{Term, content_of_nothing, deepest, missing, other_size};
 use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
@@ -41,12 +41,6 @@ struct OnDevice {
     /// The guide's `T²`, divided by the largest of them so that products with features stay within half precision,
     /// and that divisor.
     map: Option<(Buffer<f32>, f64)>,
-}
-
-/// A term of the objective, by its place among its kind.
-enum Term {
-    Style(usize),
-    Content(usize),
 }
 
 impl HalfObjective {
@@ -145,10 +139,9 @@ impl HalfObjective {
         style: &[StyleTerm],
         gradient: &mut Pixels,
     ) -> Result<Losses> {
-        let mut losses = Losses::default();
         let Some(deepest) = deepest(style, &self.content) else {
             gradient.data_mut().fill(0.0);
-            return Ok(losses);
+            return Ok(Losses::default());
         };
         let network = self.network.clone();
         let kernels = network.kernels();
@@ -196,17 +189,9 @@ impl HalfObjective {
         };
         plan.backward(&network, deepest, tap)?;
         plan.gradient(gradient.data_mut())?;
-        losses.style = style.iter().map(|term| (term.layer(), 0.0)).collect();
-        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
-        let parts: Vec<Part> = terms.iter().map(|(_, part)| part.clone()).collect();
-        for ((term, _), distance) in terms.iter().zip(passes.sums.read(&parts)?) {
-            match *term {
-                Term::Style(i) => losses.style[i].1 = style[i].value_at(distance),
-                Term::Content(i) => losses.content_layers[i].1 = self.content[i].value(distance),
-            }
-        }
-        let content = self.content.iter().zip(&losses.content_layers);
-        losses.content = content.map(|(term, (_, value))| term.weight() * value).sum();
+        let (terms, parts): (Vec<Term>, Vec<Part>) = terms.into_iter().unzip();
+        let distances = passes.sums.read(&parts)?;
+        let losses = Losses::at(terms.into_iter().zip(distances), style, &self.content);
         self.passes = Some(passes);
         Ok(losses)
     }

@@ -50,6 +50,37 @@ impl Losses {
     }
 }
 
+/// A term of the objective, by its place among its kind.
+pub(super) enum Term {
+    Style(usize),
+    Content(usize),
+}
+
+impl Losses {
+    /// The losses of these terms' squared distances.
+    pub(super) fn at<F>(
+        distances: impl Iterator<Item = (Term, f64)>,
+        style: &[StyleTerm],
+        content: &[ContentTerm<F>],
+    ) -> Self {
+        let mut losses = Self {
+            style: style.iter().map(|term| (term.layer(), 0.0)).collect(),
+            content_layers: content.iter().map(|term| (term.layer(), 0.0)).collect(),
+            ..Self::default()
+        };
+        for (term, distance) in distances {
+            match term {
+                Term::Style(i) => losses.style[i].1 = style[i].value_at(distance),
+                Term::Content(i) => {
+                    losses.content_layers[i].1 = content[i].value(distance);
+                    losses.content += content[i].weight() * losses.content_layers[i].1;
+                }
+            }
+        }
+        losses
+    }
+}
+
 /// What a style is to the objective: its Gram matrix at every style layer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StyleTarget(pub(super) Vec<(Layer, Gram)>);

@@ -5,7 +5,7 @@
 //! for the CPU's engine, and the first way to run on a GPU.
 
 use super::content::ContentTerm;
-use super::objective::{content_of_nothing, deepest, missing, other_size};
+use super::objective::{Term, content_of_nothing, deepest, missing, other_size};
 use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::pixels::Pixels;
@@ -97,10 +97,9 @@ impl TensorObjective {
         style: &[StyleTerm],
         gradient: &mut Pixels,
     ) -> Result<Losses> {
-        let mut losses = Losses::default();
         let Some(deepest) = deepest(style, &self.content) else {
             gradient.data_mut().fill(0.0);
-            return Ok(losses);
+            return Ok(Losses::default());
         };
         let activations = self.network.forward(&self.upload(x)?, deepest)?;
         if self.style.len() != style.len() {
@@ -149,19 +148,9 @@ impl TensorObjective {
             }
             None => gradient.data_mut().fill(0.0),
         }
-        losses.style = style.iter().map(|term| (term.layer(), 0.0)).collect();
-        losses.content_layers = self.content.iter().map(|term| (term.layer(), 0.0)).collect();
-        let values: Vec<&Tensor> = distances.iter().map(|(_, distance)| distance).collect();
+        let (terms, values): (Vec<Term>, Vec<Tensor>) = distances.into_iter().unzip();
         let values: Vec<f64> = Tensor::stack(&values, 0)?.to_dtype(DType::F64)?.to_vec1()?;
-        for ((term, _), distance) in distances.iter().zip(values) {
-            match *term {
-                Term::Style(i) => losses.style[i].1 = style[i].value_at(distance),
-                Term::Content(i) => losses.content_layers[i].1 = self.content[i].value(distance),
-            }
-        }
-        let content = self.content.iter().zip(&losses.content_layers);
-        losses.content = content.map(|(term, (_, value))| term.weight() * value).sum();
-        Ok(losses)
+        Ok(Losses::at(terms.into_iter().zip(values), style, &self.content))
     }
 
     /// Puts what a style term needs on the device.
@@ -179,12 +168,6 @@ impl TensorObjective {
         };
         Ok(OnDevice { target, map })
     }
-}
-
-/// A term of the objective, by its place among its kind.
-enum Term {
-    Style(usize),
-    Content(usize),
 }
 
 /// `F Fᵀ / (H·W)` of features `[1, C, H, W]`.
