@@ -338,6 +338,16 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(kernels.gram(&x, Some(&short), &mut parts).is_err());
     assert!(kernels.gram(&y, None, &mut parts).is_err());
     assert!(y.reshape(128, other).is_err());
+    let mut total = Buffer::new(&bench.machine, 64 * 64 - 1).unwrap();
+    assert!(bench.kernels.gram_total(&parts, 1.0, &mut total).is_err());
+    bench.kernels.gram(&x, None, &mut parts).unwrap();
+    assert!(bench.kernels.gram_total(&parts, 1.0, &mut total).is_err());
+    for channels in [0, 3, 65] {
+        assert!(Features::new(&bench.machine, channels, size).is_err());
+        assert!(Weights::coefficients(&bench.machine, channels).is_err());
+        assert!(Weights::convolution(&bench.machine, &vec![0.0; 9 * 64 * channels], 64, channels).is_err());
+    }
+    assert!(Weights::adjoint(&bench.machine, &[0.0; 9], 64, 64).is_err());
 }
 
 /// A machine that leaves a kernel out.

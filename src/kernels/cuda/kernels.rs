@@ -227,6 +227,9 @@ impl Kernels {
     /// # Errors
     /// As [`Self::first_forward`].
     pub fn gram_total(&self, parts: &GramParts, scale: f32, gram: &mut Buffer<f32>) -> Result<()> {
+        if gram.len() < parts.channels * parts.channels {
+            return Err(Error::model("too little room for a Gram matrix"));
+        }
         let gram = [gram.address(), NOTHING, NOTHING];
         self.total(parts, (NOTHING, scale, 0.0), gram)
     }
@@ -259,6 +262,9 @@ impl Kernels {
         (target, scale, unit): (Argument, f32, f32),
         [gram, coefficients, sums]: [Argument; 3],
     ) -> Result<()> {
+        if parts.splits == 0 {
+            return Err(Error::model("there are no parts of a Gram matrix yet"));
+        }
         let launch = Launch { grid: [gram_tiles(parts.channels) as u32, 1, 1], block: 256, shared: 0 };
         let numbers = [Argument::Float(scale), Argument::Float(unit)];
         let memory = [&[parts.numbers.address(), target][..], &numbers, &[gram, coefficients, sums]].concat();

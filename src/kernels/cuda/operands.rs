@@ -17,8 +17,9 @@ impl Features {
     /// Room for `channels` of `size`, with nothing certain in it.
     ///
     /// # Errors
-    /// Not enough memory.
+    /// Channels that are no multiple of 64, or not enough memory.
     pub fn new(machine: &Arc<dyn Machine>, channels: usize, size: Size) -> Result<Self> {
+        check_channels(channels)?;
         Ok(Self { numbers: Buffer::new(machine, channels * size.pixels())?, channels, size })
     }
 
@@ -37,6 +38,7 @@ impl Features {
     /// # Errors
     /// A shape that does not fit into it.
     pub fn reshape(&mut self, channels: usize, size: Size) -> Result<()> {
+        check_channels(channels)?;
         if channels * size.pixels() > self.numbers.len() {
             return Err(mismatch("room for features", channels, size, self));
         }
@@ -73,6 +75,14 @@ impl Features {
     pub fn write(&mut self, numbers: &[f16]) -> Result<()> {
         self.numbers.write(numbers)
     }
+}
+
+/// Kernels work on tiles of 64 channels.
+fn check_channels(channels: usize) -> Result<()> {
+    if channels > 0 && channels.is_multiple_of(64) {
+        return Ok(());
+    }
+    Err(Error::model(format!("{channels} channels are no multiple of 64")))
 }
 
 fn mismatch(what: &str, channels: usize, size: Size, features: &Features) -> Error {
@@ -126,13 +136,14 @@ impl Weights {
     /// A 3×3 convolution with `kernel`, `[outputs, inputs, 3, 3]`.
     ///
     /// # Errors
-    /// Not enough memory.
+    /// A kernel of another length, channels that are no multiple of 64, or not enough memory.
     pub fn convolution(
         machine: &Arc<dyn Machine>,
         kernel: &[f32],
         outputs: usize,
         inputs: usize,
     ) -> Result<Self> {
+        check_kernel(kernel, outputs, inputs)?;
         let at = |tap: usize, o: usize, i: usize| kernel[(o * inputs + i) * 9 + tap];
         Self::new(machine, at, outputs, inputs)
     }
@@ -140,13 +151,14 @@ impl Weights {
     /// Its gradient: channels change places, and the kernel is turned by 180°.
     ///
     /// # Errors
-    /// Not enough memory.
+    /// As [`Self::convolution`].
     pub fn adjoint(
         machine: &Arc<dyn Machine>,
         kernel: &[f32],
         outputs: usize,
         inputs: usize,
     ) -> Result<Self> {
+        check_kernel(kernel, outputs, inputs)?;
         let at = |tap: usize, i: usize, o: usize| kernel[(o * inputs + i) * 9 + 8 - tap];
         Self::new(machine, at, inputs, outputs)
     }
@@ -168,9 +180,22 @@ impl Weights {
     /// # Errors
     /// Not enough memory.
     pub fn coefficients(machine: &Arc<dyn Machine>, channels: usize) -> Result<Self> {
+        check_channels(channels)?;
         let numbers = Buffer::new(machine, channels * channels)?;
         Ok(Self { numbers, inputs: channels, outputs: channels, taps: 1 })
     }
+}
+
+fn check_kernel(kernel: &[f32], outputs: usize, inputs: usize) -> Result<()> {
+    check_channels(outputs)?;
+    check_channels(inputs)?;
+    if kernel.len() == 9 * outputs * inputs {
+        return Ok(());
+    }
+    Err(Error::model(format!(
+        "{} weights are no convolution of {inputs} to {outputs} channels",
+        kernel.len()
+    )))
 }
 
 /// What becomes of the sums of products of a convolution, in this order.
@@ -260,7 +285,7 @@ const LEAST_PART: usize = 512;
 /// Parts for a Gram matrix of so many channels, so that there is work for a whole GPU.
 pub(super) fn splits(channels: usize, pixels: usize) -> usize {
     let tiles = (channels / 64) * (channels / 64 + 1) / 2;
-    (264 / tiles).clamp(1, MOST_SPLITS).min(pixels.div_ceil(LEAST_PART))
+    (264 / tiles.max(1)).clamp(1, MOST_SPLITS).min(pixels.div_ceil(LEAST_PART))
 }
 
 impl GramParts {
