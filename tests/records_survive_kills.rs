@@ -64,10 +64,13 @@ fn a_recording_killed_at_any_moment_plays_and_lacks_at_most_the_last_second() {
         child.wait().unwrap();
         assert!(sent.is_some(), "it ended by itself before frame {frames}");
         let last = lines.filter_map(|line| line.strip_prefix("sent ")?.parse().ok()).last().unwrap_or(frames);
-        let times = times_and_keys(&file);
-        assert_eq!((times[0], times.len()), ((0.0, true), pictures(&file).len()), "{file:?}");
+        let (times, plays) = (times_and_keys(&file), pictures(&file).len());
+        assert_eq!(times[0], (0.0, true), "{file:?}");
+        // A kill can end the last write between two pages of memory, in the middle of a packet, which an
+        // MP4's index lists all the same.
+        assert!((plays..=plays + 1).contains(&times.len()), "{plays} of {} play: {file:?}", times.len());
         // By time, not by number: a machine that is too busy drops frames on the way.
-        let (last_sent, last_kept) = (last as f64 / RATE as f64, times[times.len() - 1].0);
+        let (last_sent, last_kept) = (last as f64 / RATE as f64, times[plays - 1].0);
         assert!(last_sent - last_kept < 1.0, "{last_kept} s of {last_sent} s: {file:?}");
         let has_sound = file.to_str().unwrap().contains("heard");
         assert_eq!(!probe(&file, "a:0", "packet=pts_time").is_empty(), has_sound, "{file:?}");
