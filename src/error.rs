@@ -118,6 +118,12 @@ impl std::error::Error for Error {
     }
 }
 
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl From<candle_core::Error> for Error {
     /// Tensor failures are failures of the model or device: everything a user can get wrong is
     /// checked before a tensor is made.

@@ -1,10 +1,11 @@
 //! The objective on a GPU in half precision.
 //!
-//! Features, Gram matrices and targets stay there; pixels go there, and the gradient and some sums come back when
-//! all is done, so that the GPU is waited for once an iteration.
+//! Features, Gram matrices and targets stay there, and pixels and gradient can; only some sums come back when all is
+//! done, so that the GPU is waited for once an iteration.
 
 use super::content::ContentTerm;
-use super::objective::{Term, content_of_nothing, deepest, missing, other_size};
+use super::objective::{PixelTerms, Term, content_of_nothing, deepest, missing, other_size};
+use super::temporal::Hold;
 use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
 use crate::frame::Size;
@@ -24,11 +25,15 @@ pub(super) struct HalfObjective {
     content: Vec<ContentTerm<Features>>,
     /// What the style terms need on the GPU, in their order; empty until it is needed.
     style: Vec<OnDevice>,
+    /// What the picture is held to, and its certainty; `None` until it is needed.
+    hold: Option<[Buffer<f32>; 2]>,
 }
 
 /// Memory for pictures of one size.
 struct Passes {
     plan: HalfPlan,
+    /// A picture that comes from elsewhere.
+    picture: Buffer<f32>,
     parts: GramParts,
     sums: Sums,
 }
@@ -46,12 +51,17 @@ struct OnDevice {
 impl HalfObjective {
     /// No content yet.
     pub(super) fn new(network: Arc<HalfNetwork>) -> Self {
-        Self { network, passes: None, content: Vec::new(), style: Vec::new() }
+        Self { network, passes: None, content: Vec::new(), style: Vec::new(), hold: None }
     }
 
     /// The style terms are others from now on.
     pub(super) fn forget_style(&mut self) {
         self.style.clear();
+    }
+
+    /// The picture is held to something else from now on.
+    pub(super) fn forget_hold(&mut self) {
+        self.hold = None;
     }
 
     /// Memory for `size` as far as `deepest`, made anew only if there is none that will do.
@@ -72,6 +82,7 @@ impl HalfObjective {
                 let shapes = layers.map(|layer| (layer.channels(), layer.size_of(size).pixels()));
                 Ok(Passes {
                     plan: HalfPlan::new(&self.network, size, deepest)?,
+                    picture: Buffer::new(machine, 3 * size.pixels())?,
                     parts: GramParts::new(machine, shapes)?,
                     sums: Sums::new(machine, terms.max(1))?,
                 })
@@ -84,7 +95,7 @@ impl HalfObjective {
         let Some(&deepest) = layers.iter().max() else { return Ok(Vec::new()) };
         let network = self.network.clone();
         let mut passes = self.passes(picture.size(), deepest, 0)?;
-        passes.plan.forward(&network, picture.data(), deepest)?;
+        passes.forward(&network, picture, deepest)?;
         let gram = |&layer: &Layer| {
             let features = passes.plan.features(&network, layer).ok_or_else(|| missing(layer))?;
             let channels = features.channels();
@@ -112,7 +123,7 @@ impl HalfObjective {
         let network = self.network.clone();
         let kernels = network.kernels();
         let mut passes = self.passes(picture.size(), deepest, layers.len())?;
-        passes.plan.forward(&network, picture.data(), deepest)?;
+        passes.forward(&network, picture, deepest)?;
         passes.sums.clear();
         let mut kept = Vec::new();
         for &(layer, weight) in layers {
@@ -131,26 +142,39 @@ impl HalfObjective {
         Ok(content_of_nothing(&self.content))
     }
 
-    /// See [`super::Objective::evaluate`]; total variation is added there.
+    /// See [`super::Objective::evaluate`], for a picture that is not on the GPU.
     pub(super) fn evaluate(
         &mut self,
         x: &Pixels,
         settings: &ObjectiveSettings,
-        style: &[StyleTerm],
+        (style, others): (&[StyleTerm], PixelTerms<'_>),
         gradient: &mut Pixels,
     ) -> Result<Losses> {
-        let Some(deepest) = deepest(style, &self.content) else {
-            gradient.data_mut().fill(0.0);
-            return Ok(Losses::default());
-        };
+        let machine = self.network.kernels().machine();
+        let on_device = Buffer::from_slice(machine, x.data())?;
+        let mut there = Buffer::new(machine, x.data().len())?;
+        let losses = self.evaluate_there((&on_device, x.size()), settings, (style, others), &mut there)?;
+        there.read(gradient.data_mut())?;
+        Ok(losses)
+    }
+
+    /// See [`super::Objective::evaluate`]; all terms but their weighted sum.
+    pub(super) fn evaluate_there(
+        &mut self,
+        (x, size): (&Buffer<f32>, Size),
+        settings: &ObjectiveSettings,
+        (style, others): (&[StyleTerm], PixelTerms<'_>),
+        gradient: &mut Buffer<f32>,
+    ) -> Result<Losses> {
+        let deepest = deepest(style, &self.content);
         let network = self.network.clone();
         let kernels = network.kernels();
-        let mut passes = self.passes(x.size(), deepest, style.len() + self.content.len())?;
-        passes.plan.forward(&network, x.data(), deepest)?;
+        let terms = style.len() + self.content.len() + PixelTerms::MOST;
+        let mut passes = self.passes(size, deepest.unwrap_or(Layer::CONV1_1), terms)?;
         if self.style.len() != style.len() {
             self.style = style.iter().map(|term| put(kernels, term)).collect::<Result<_>>()?;
         }
-        let Passes { plan, parts, sums } = &mut passes;
+        let Passes { plan, parts, sums, .. } = &mut passes;
         sums.clear();
         let scale = plan.scale();
         let mut terms: Vec<(Term, Part)> = Vec::new();
@@ -187,14 +211,46 @@ impl HalfObjective {
             }
             Ok(has_losses)
         };
-        plan.backward(&network, deepest, tap)?;
-        plan.gradient(gradient.data_mut())?;
+        match deepest {
+            Some(deepest) => {
+                plan.forward(&network, x, deepest)?;
+                plan.backward(&network, deepest, gradient, tap)?;
+            }
+            None => gradient.write(&vec![0.0; gradient.len()])?,
+        }
+        let each = 1.0 / x.len() as f64;
+        if let Some(weight) = others.tv {
+            let part = kernels.total_variation((x, size), (2.0 * weight * each) as f32, gradient, sums)?;
+            terms.push((Term::TotalVariation(each), part));
+        }
+        if let Some((hold, weight)) = others.hold {
+            let [target, certainty] = match &mut self.hold {
+                Some(hold) => hold,
+                none => none.insert(put_hold(kernels, hold)?),
+            };
+            let scale = (2.0 * weight * each) as f32;
+            let part = kernels.temporal(x, [target, certainty], scale, gradient, sums)?;
+            terms.push((Term::Temporal(each), part));
+        }
         let (terms, parts): (Vec<Term>, Vec<Part>) = terms.into_iter().unzip();
         let distances = passes.sums.read(&parts)?;
         let losses = Losses::at(terms.into_iter().zip(distances), style, &self.content);
         self.passes = Some(passes);
         Ok(losses)
     }
+}
+
+impl Passes {
+    /// Runs a picture from elsewhere forward as far as `deepest`.
+    fn forward(&mut self, network: &HalfNetwork, picture: &Pixels, deepest: Layer) -> Result<()> {
+        self.picture.write(picture.data())?;
+        self.plan.forward(network, &self.picture, deepest)
+    }
+}
+
+fn put_hold(kernels: &Kernels, hold: &Hold) -> Result<[Buffer<f32>; 2]> {
+    let put = |numbers: &[f32]| Buffer::from_slice(kernels.machine(), numbers);
+    Ok([put(hold.target().data())?, put(hold.certainty().values())?])
 }
 
 /// Puts what a style term needs on the GPU.

@@ -17,6 +17,7 @@ use super::tv::total_variation;
 use super::{Gram, Guide, LossForm, ObjectiveSettings, StyleTerm};
 use crate::error::{Error, Result};
 use crate::frame::Size;
+use crate::kernels::cuda::Buffer;
 use crate::pixels::Pixels;
 use crate::vgg::{Layer, Network, Stage};
 use std::sync::Arc;
@@ -54,6 +55,21 @@ impl Losses {
 pub(super) enum Term {
     Style(usize),
     Content(usize),
+    /// With what its distance is multiplied by, as below.
+    TotalVariation(f64),
+    Temporal(f64),
+}
+
+/// The terms that need no network, each with its weight in the total.
+#[derive(Clone, Copy)]
+pub(super) struct PixelTerms<'a> {
+    pub(super) tv: Option<f64>,
+    pub(super) hold: Option<(&'a Hold, f64)>,
+}
+
+impl PixelTerms<'_> {
+    /// How many there are at most.
+    pub(super) const MOST: usize = 2;
 }
 
 impl Losses {
@@ -75,6 +91,8 @@ impl Losses {
                     losses.content_layers[i].1 = content[i].value(distance);
                     losses.content += content[i].weight() * losses.content_layers[i].1;
                 }
+                Term::TotalVariation(each) => losses.tv = each * distance,
+                Term::Temporal(each) => losses.temporal = each * distance,
             }
         }
         losses
@@ -226,11 +244,15 @@ impl Objective {
     /// Holds the picture to what was painted before, from now on; `None` lets it go.
     pub fn set_hold(&mut self, hold: Option<Hold>) {
         self.hold = hold;
+        if let Engine::Half(engine) = &mut self.engine {
+            engine.forget_hold();
+        }
     }
 
     /// Holds pictures of `size` to the same, from now on.
     pub(crate) fn shrink_hold(&mut self, size: Size) {
-        self.hold = self.hold.take().and_then(|hold| hold.resized(size));
+        let smaller = self.hold.take().and_then(|hold| hold.resized(size));
+        self.set_hold(smaller);
     }
 
     /// On the CPU's engine: what each stage of the last evaluation took, and the bytes of memory held
@@ -251,37 +273,75 @@ impl Objective {
         if gradient.size() != x.size() {
             *gradient = Pixels::zeros(x.size());
         }
-        if self.style.iter().filter_map(StyleTerm::guide).any(|guide| guide.size() != x.size()) {
-            return Err(other_size());
-        }
-        let mut losses = match &mut self.engine {
-            Engine::Cpu(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
-            Engine::Tensor(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
-            Engine::Half(engine) => engine.evaluate(x, &self.settings, &self.style, gradient)?,
-        };
+        self.expect_size(x.size())?;
         let unit = self.unit();
-        if self.settings.tv_weight > 0.0 {
-            losses.tv = total_variation(x, unit * self.settings.tv_weight, gradient);
-        }
-        let mut held = 0.0;
-        if let Some(hold) = &self.hold {
-            if hold.size() != x.size() {
-                return Err(other_size());
+        let Self { settings, style, hold, engine, .. } = self;
+        let others = pixel_terms(settings, hold.as_ref(), unit);
+        let mut losses = match engine {
+            Engine::Cpu(engine) => engine.evaluate(x, settings, style, gradient)?,
+            Engine::Tensor(engine) => engine.evaluate(x, settings, style, gradient)?,
+            Engine::Half(engine) => {
+                let losses = engine.evaluate(x, settings, (style, others), gradient)?;
+                return Ok(self.add_up(losses, unit));
             }
-            losses.temporal = temporal(x, hold, unit * hold.weight(), gradient);
-            held = hold.weight() * losses.temporal;
+        };
+        if let Some(weight) = others.tv {
+            losses.tv = total_variation(x, weight, gradient);
         }
+        if let Some((hold, weight)) = others.hold {
+            losses.temporal = temporal(x, hold, weight, gradient);
+        }
+        Ok(self.add_up(losses, unit))
+    }
+
+    /// As [`Self::evaluate`], for a picture `[3, H, W]` and a gradient that are on the network's GPU.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`]; a network that is on none, or does not compute there in half precision.
+    pub(crate) fn evaluate_there(
+        &mut self,
+        (x, size): (&Buffer<f32>, Size),
+        gradient: &mut Buffer<f32>,
+    ) -> Result<Losses> {
+        self.expect_size(size)?;
+        let unit = self.unit();
+        let Self { settings, style, hold, engine, .. } = self;
+        let Engine::Half(engine) = engine else {
+            return Err(Error::model("the network is on no GPU that pixels could stay on"));
+        };
+        let others = pixel_terms(settings, hold.as_ref(), unit);
+        let losses = engine.evaluate_there((x, size), settings, (style, others), gradient)?;
+        Ok(self.add_up(losses, unit))
+    }
+
+    /// Refuses pictures of another size than what they are compared with, as far as it is known here.
+    fn expect_size(&self, size: Size) -> Result<()> {
+        let mut guides = self.style.iter().filter_map(StyleTerm::guide).map(|guide| guide.size());
+        match guides.any(|of| of != size) || self.hold.as_ref().is_some_and(|hold| hold.size() != size) {
+            true => Err(other_size()),
+            false => Ok(()),
+        }
+    }
+
+    /// The terms, weighted, in one number.
+    fn add_up(&self, mut losses: Losses, unit: f64) -> Losses {
         let mut style = 0.0;
         for (term, (_, value)) in self.style.iter().zip(&mut losses.style) {
             *value *= term.share();
             style += term.weight() * *value;
         }
         add_up_layers(&mut losses.style);
+        let held = self.hold.as_ref().map_or(0.0, Hold::weight) * losses.temporal;
         losses.total = self.settings.content_weight * losses.content
             + self.settings.style_weight * style
             + unit * (self.settings.tv_weight * losses.tv + held);
-        Ok(losses)
+        losses
     }
+}
+
+fn pixel_terms<'a>(settings: &ObjectiveSettings, hold: Option<&'a Hold>, unit: f64) -> PixelTerms<'a> {
+    let tv = settings.tv_weight;
+    PixelTerms { tv: (tv > 0.0).then_some(unit * tv), hold: hold.map(|hold| (hold, unit * hold.weight())) }
 }
 
 /// Adds what is of one layer to where that layer stands first.

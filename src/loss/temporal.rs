@@ -32,6 +32,16 @@ impl Hold {
         self.target.size()
     }
 
+    /// What the picture is held to.
+    pub(super) fn target(&self) -> &Pixels {
+        &self.target
+    }
+
+    /// Where.
+    pub(super) fn certainty(&self) -> &Mask {
+        &self.certainty
+    }
+
     /// The same for smaller pictures.
     pub(super) fn resized(&self, size: Size) -> Option<Self> {
         let certainty = self.certainty.values();

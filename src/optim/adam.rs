@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 /// Adam with its two moments.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Adam {
+pub struct Adam<V = Vec<f32>> {
     /// β₁. Default: 0.9.
     pub beta1: f32,
     /// β₂. Default: 0.999.
@@ -14,16 +14,66 @@ pub struct Adam {
     /// Steps taken, which the correction of the moments' bias depends on.
     pub steps: u32,
     /// The running mean of the gradient, one value for each variable.
-    pub first: Vec<f32>,
+    pub first: V,
     /// The running mean of the squared gradient, one value for each variable.
-    pub second: Vec<f32>,
+    pub second: V,
+}
+
+impl<V> Adam<V> {
+    /// With these moments and no step taken.
+    pub fn with_moments(first: V, second: V) -> Self {
+        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, steps: 0, first, second }
+    }
+
+    /// Counts a step, and tells what it will be.
+    pub fn next_step(&mut self, rate: f32) -> AdamStep {
+        self.steps = self.steps.saturating_add(1);
+        let steps = self.steps.min(1_000_000) as i32;
+        let betas = [self.beta1, self.beta2];
+        let corrections = betas.map(|beta| 1.0 / (1.0 - f64::from(beta).powi(steps)) as f32);
+        AdamStep { rate, betas, epsilon: self.epsilon, corrections }
+    }
+}
+
+/// What a step depends on beside the moments.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AdamStep {
+    /// The learning rate.
+    pub rate: f32,
+    /// β₁ and β₂.
+    pub betas: [f32; 2],
+    /// ε.
+    pub epsilon: f32,
+    /// What corrects the bias of both moments: `1 / (1 − βᵗ)`.
+    pub corrections: [f32; 2],
+}
+
+impl AdamStep {
+    /// Takes the step; see [`Adam::step`].
+    pub fn apply(self, x: &mut [f32], gradient: &[f32], first: &mut [f32], second: &mut [f32]) {
+        /// A cache-friendly share; the result does not depend on it.
+        const CHUNK: usize = 16 * 1024;
+        let Self { rate, betas: [beta1, beta2], epsilon, corrections: [correction1, correction2] } = self;
+        x.par_chunks_mut(CHUNK)
+            .zip(gradient.par_chunks(CHUNK))
+            .zip(first.par_chunks_mut(CHUNK).zip(second.par_chunks_mut(CHUNK)))
+            .for_each(|((x, g), (m, v))| {
+                for (((x, &g), m), v) in x.iter_mut().zip(g).zip(m).zip(v) {
+                    let g = if g.is_nan() { 0.0 } else { g };
+                    *m = beta1 * *m + (1.0 - beta1) * g;
+                    *v = beta2 * *v + (1.0 - beta2) * g * g;
+                    let step = rate * (*m * correction1) / ((*v * correction2).sqrt() + epsilon);
+                    *x = (*x - step).clamp(0.0, 1.0);
+                }
+            });
+    }
 }
 
 impl Adam {
     /// Fresh moments for `len` variables.
     pub fn new(len: usize) -> Self {
         let zeros = vec![0.0; len];
-        Self { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, steps: 0, first: zeros.clone(), second: zeros }
+        Self::with_moments(zeros.clone(), zeros)
     }
 
     /// Forgets everything it has seen.
@@ -37,25 +87,7 @@ impl Adam {
     /// the threads of the pool it is called in. All three lengths must agree with the moments'; what is
     /// beyond the shortest stays as it is. A gradient that is not a number counts as 0.
     pub fn step(&mut self, x: &mut [f32], gradient: &[f32], learning_rate: f32) {
-        /// A cache-friendly share; the result does not depend on it.
-        const CHUNK: usize = 16 * 1024;
-        self.steps = self.steps.saturating_add(1);
-        let steps = self.steps.min(1_000_000) as i32;
-        let correction1 = 1.0 / (1.0 - f64::from(self.beta1).powi(steps)) as f32;
-        let correction2 = 1.0 / (1.0 - f64::from(self.beta2).powi(steps)) as f32;
-        let (beta1, beta2, epsilon) = (self.beta1, self.beta2, self.epsilon);
-        x.par_chunks_mut(CHUNK)
-            .zip(gradient.par_chunks(CHUNK))
-            .zip(self.first.par_chunks_mut(CHUNK).zip(self.second.par_chunks_mut(CHUNK)))
-            .for_each(|((x, g), (m, v))| {
-                for (((x, &g), m), v) in x.iter_mut().zip(g).zip(m).zip(v) {
-                    let g = if g.is_nan() { 0.0 } else { g };
-                    *m = beta1 * *m + (1.0 - beta1) * g;
-                    *v = beta2 * *v + (1.0 - beta2) * g * g;
-                    let step = learning_rate * (*m * correction1) / ((*v * correction2).sqrt() + epsilon);
-                    *x = (*x - step).clamp(0.0, 1.0);
-                }
-            });
+        self.next_step(learning_rate).apply(x, gradient, &mut self.first, &mut self.second);
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod adam;
 mod lbfgs;
+pub mod space;
 
-pub use adam::Adam;
+pub use adam::{Adam, AdamStep};
 pub use lbfgs::Lbfgs;

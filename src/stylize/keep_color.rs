@@ -122,10 +122,14 @@ impl Colors {
         self.shot.as_ref().map(|shot| shot.given)
     }
 
-    /// Keeps a picture, or a gradient, within what may be painted: where that is luminance alone, the channels
-    /// are one.
+    /// Whether luminance alone may be painted, so that all channels are one.
+    pub(super) fn are_luminance(&self) -> bool {
+        self.how == KeepColor::Luminance
+    }
+
+    /// Keeps a picture, or a gradient, within what may be painted.
     pub(super) fn restrict(&self, values: &mut Pixels) {
-        if self.how == KeepColor::Luminance {
+        if self.are_luminance() {
             for_each_pixel(values, |[r, g, b]| [(r + g + b) / 3.0; 3]);
         }
     }

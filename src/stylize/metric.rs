@@ -11,7 +11,7 @@ use crate::frame::Size;
 use crate::resize::resize_values;
 
 /// Coarser versions that are added, each half as large. Tuned: see docs/PERFORMANCE.md, "Fewer iterations".
-const LEVELS: usize = 4;
+pub(super) const LEVELS: usize = 4;
 
 /// Adds the coarser versions of a gradient `[3, H, W]` to it.
 pub(super) fn coarse_to_fine(size: Size, gradient: &mut [f32]) {

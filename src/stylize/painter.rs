@@ -55,7 +55,6 @@ pub struct Painter {
     resized: bool,
     /// Looks at the frames that nobody has looked at before.
     scout: Option<Scout>,
-    gradient: Pixels,
     /// The longest side for which there is memory, once there was too little.
     ceiling: Option<usize>,
 }
@@ -79,7 +78,7 @@ impl Painter {
         settings.check()?;
         let objective = Objective::new(&network, settings.objective.clone())?;
         let looks = Looks::new(looks, &settings.objective.style_layers)?;
-        let mover = Mover::new(settings.optimizer, settings.learning_rate, Size::new(1, 1));
+        let mover = Mover::new(settings.optimizer, settings.learning_rate, &network)?;
         let colors = Colors::new(settings.keep_color);
         Ok(Self {
             network,
@@ -94,7 +93,6 @@ impl Painter {
             recolored: None,
             resized: false,
             scout: None,
-            gradient: Pixels::zeros(Size::new(1, 1)),
             ceiling: None,
         })
     }
@@ -281,7 +279,7 @@ impl Painter {
             }
             if std::mem::take(&mut self.resized) {
                 self.history.resize(size);
-                self.mover.reset(size);
+                self.mover.reset();
             }
             let source = self.view(source);
             let continues = self.history.last(size).is_some();
@@ -297,7 +295,7 @@ impl Painter {
                 let mut brought = Brought::along(&change, &self.history);
                 let fresh = self.fresh(&source)?;
                 x = start(how, &source, &fresh, &change, &self.history, brought.as_mut(), seed);
-                self.mover.follow(how, continues, &change, size);
+                self.mover.follow(how, continues, &change)?;
                 let weight = self.settings.temporal_weight();
                 let hold =
                     brought.filter(|_| weight > 0.0).and_then(|b| Hold::new(b.paint, b.certainty, weight));
@@ -327,7 +325,7 @@ impl Painter {
         let network = self.network.clone();
         network.install(|| {
             self.aim_at(&Pixels::from_frame(source))?;
-            self.objective.evaluate(&Pixels::from_frame(painted), &mut self.gradient)
+            self.objective.evaluate(&Pixels::from_frame(painted), &mut Pixels::zeros(painted.size()))
         })
     }
 
@@ -341,7 +339,7 @@ impl Painter {
         if let Some(before) = self.recolored.take() {
             let tones = self.colors.tones().or_else(|| self.looks.tones());
             self.history.change(|last| self.colors.recolor(last, before, &source, tones));
-            self.mover.reset(source.size());
+            self.mover.reset();
         }
         view
     }
@@ -395,11 +393,11 @@ impl Painter {
     ) -> Result<PaintReport> {
         self.aim_at(source)?;
         self.colors.restrict(x);
+        self.mover.begin(x)?;
         let mut report = PaintReport::default();
         for _ in 0..iterations {
-            let losses = self.objective.evaluate(x, &mut self.gradient)?;
-            self.colors.restrict(&mut self.gradient);
-            let moved = self.mover.step(x, losses.total, &self.gradient);
+            let losses = self.mover.evaluate(&mut self.objective, x, &self.colors)?;
+            let moved = self.mover.step(x, losses.total)?;
             report.iterations += 1;
             report.first_loss.get_or_insert(losses.total);
             report.last_loss = Some(losses.total);
@@ -407,7 +405,7 @@ impl Painter {
                 break;
             }
         }
-        self.mover.settle(x);
+        self.mover.end(x)?;
         Ok(report)
     }
 }

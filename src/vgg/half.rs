@@ -82,8 +82,6 @@ impl HalfNetwork {
 /// The memory of a pass over pictures of one size.
 pub struct HalfPlan {
     size: Size,
-    pixels: Buffer<f32>,
-    gradient: Buffer<f32>,
     /// By convolution, its output; on the way back, the gradient before its ReLU.
     activations: Vec<Features>,
     /// What a pool has left; on the way back, the gradient there.
@@ -120,8 +118,6 @@ impl HalfPlan {
         let half = Size::new((size.width / 2).max(1), (size.height / 2).max(1));
         Ok(Self {
             size,
-            pixels: Buffer::new(machine, 3 * size.pixels())?,
-            gradient: Buffer::new(machine, 3 * size.pixels())?,
             activations,
             pooled: Features::new(machine, Layer::CONV1_1.channels(), half)?,
             tap: features(&largest)?,
@@ -153,12 +149,11 @@ impl HalfPlan {
     ///
     /// # Errors
     /// A failing device.
-    pub fn forward(&mut self, network: &HalfNetwork, pixels: &[f32], deepest: Layer) -> Result<()> {
+    pub fn forward(&mut self, network: &HalfNetwork, pixels: &Buffer<f32>, deepest: Layer) -> Result<()> {
         let kernels = &network.kernels;
         let layers: Vec<Layer> = network.model.layers().take_while(|layer| *layer <= deepest).collect();
         let Self { activations, pooled, .. } = self;
-        self.pixels.write(pixels)?;
-        kernels.first_forward(&self.pixels, &network.first, &mut activations[0])?;
+        kernels.first_forward(pixels, &network.first, &mut activations[0])?;
         for (position, pair) in layers.windows(2).enumerate() {
             let (before, after) = activations.split_at_mut(position + 1);
             let (conv, output) = (&network.rest[position], &mut after[0]);
@@ -174,8 +169,8 @@ impl HalfPlan {
         Ok(())
     }
 
-    /// Runs the gradient from `deepest`, as far as the last forward pass went, back to the pixels, `[3, H, W]`.
-    /// `tap` leaves the gradient of the losses at a layer, and says whether there is one.
+    /// Runs the gradient from `deepest`, as far as the last forward pass went, back to `pixels`,
+    /// `[3, H, W]`. `tap` leaves the gradient of the losses at a layer, and says whether there is one.
     ///
     /// Overwrites the activations.
     ///
@@ -185,6 +180,7 @@ impl HalfPlan {
         &mut self,
         network: &HalfNetwork,
         deepest: Layer,
+        pixels: &mut Buffer<f32>,
         mut tap: impl FnMut(HalfTap<'_>) -> Result<bool>,
     ) -> Result<()> {
         let kernels = &network.kernels;
@@ -214,15 +210,7 @@ impl HalfPlan {
             }
         }
         let scale = (1.0 / scale) as f32;
-        kernels.first_backward(&activations[0], &network.first, scale, &mut self.gradient)
-    }
-
-    /// The gradient that the last backward pass left, once it is there.
-    ///
-    /// # Errors
-    /// A failing device.
-    pub fn gradient(&self, pixels: &mut [f32]) -> Result<()> {
-        self.gradient.read(pixels)
+        kernels.first_backward(&activations[0], &network.first, scale, pixels)
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Emulator {
     library: &'static Library,
     /// The kernels that ran.
     pub ran: Mutex<Vec<&'static str>>,
+    /// How many bytes each reading took.
+    pub reads: Mutex<Vec<usize>>,
     /// Bytes of memory that are in use.
     pub held: Arc<AtomicUsize>,
 }
@@ -36,7 +38,7 @@ impl Emulator {
     pub fn new() -> Option<Arc<Self>> {
         static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
         let library = LIBRARY.get_or_init(compiled).as_ref()?;
-        Some(Arc::new(Self { library, ran: Mutex::default(), held: Arc::default() }))
+        Some(Arc::new(Self { library, ran: Mutex::default(), reads: Mutex::default(), held: Arc::default() }))
     }
 }
 
@@ -90,6 +92,7 @@ impl Machine for Emulator {
     }
 
     unsafe fn read(&self, from: u64, data: &mut [u8]) -> Result<()> {
+        self.reads.lock().unwrap().push(data.len());
         // SAFETY: by the caller's promise.
         unsafe { std::ptr::copy_nonoverlapping(from as *const u8, data.as_mut_ptr(), data.len()) };
         Ok(())

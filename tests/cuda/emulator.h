@@ -284,10 +284,10 @@ static void __syncwarp() {
     emulator::collective(nothing, [](char **) {});
 }
 
-static float __shfl_xor_sync(unsigned, float v, int distance) {
+template <typename T> static T __shfl_xor_sync(unsigned, T v, int distance) {
     struct Lane {
-        float v, got;
-    } lane{v, 0.0f};
+        T v, got;
+    } lane{v, 0};
     emulator::collective(lane, [distance](Lane **lanes) {
         for (int l = 0; l < 32; ++l) lanes[l]->got = lanes[l ^ distance]->v;
     });

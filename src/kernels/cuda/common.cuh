@@ -117,16 +117,36 @@ static __device__ __forceinline__ void store_8(half *to, const float (&v)[8]) {
 }
 
 // The sum over the block's threads, in an order that depends on the block's size alone; valid in thread 0. All
-// threads of the block must come here, and once in a kernel only.
-static __device__ __forceinline__ float block_sum(float v) {
-    __shared__ float of_warp[32];
+// threads of the block must come here.
+template <typename T> static __device__ __forceinline__ T block_sum(T v) {
+    __shared__ T of_warp[32];
     for (int distance = 16; distance > 0; distance /= 2) v += __shfl_xor_sync(0xffffffffu, v, distance);
     const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    __syncthreads(); // A sum before this one has been read.
     if (lane == 0) of_warp[warp] = v;
     __syncthreads();
-    float sum = 0.0f;
+    T sum = 0;
     if (threadIdx.x == 0) {
         for (int i = 0; i < warps; ++i) sum += of_warp[i];
     }
     return sum;
+}
+
+// The largest over the block's threads; valid in thread 0. All threads of the block must come here, once in a kernel.
+static __device__ __forceinline__ float block_largest(float v) {
+    __shared__ float of_warp[32];
+    for (int distance = 16; distance > 0; distance /= 2) v = fmaxf(v, __shfl_xor_sync(0xffffffffu, v, distance));
+    const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, warps = blockDim.x / 32;
+    if (lane == 0) of_warp[warp] = v;
+    __syncthreads();
+    float largest = 0.0f;
+    if (threadIdx.x == 0) {
+        for (int i = 0; i < warps; ++i) largest = fmaxf(largest, of_warp[i]);
+    }
+    return largest;
+}
+
+// Within the range of pixels.
+static __device__ __forceinline__ float unit_range(float v) {
+    return v < 0.0f ? 0.0f : (v > 1.0f ? 1.0f : v);
 }

@@ -21,15 +21,15 @@ pub struct Kernels {
     full: u32,
 }
 
-fn address<T: bytemuck::Pod>(buffer: Option<&Buffer<T>>) -> Argument {
+pub(super) fn address<T: bytemuck::Pod>(buffer: Option<&Buffer<T>>) -> Argument {
     buffer.map_or(NOTHING, Buffer::address)
 }
 
-fn int(number: usize) -> Argument {
+pub(super) fn int(number: usize) -> Argument {
     Argument::Int(i32::try_from(number).unwrap_or(i32::MAX))
 }
 
-fn blocks(work: usize, each: usize) -> u32 {
+pub(super) fn blocks(work: usize, each: usize) -> u32 {
     u32::try_from(work.div_ceil(each)).unwrap_or(u32::MAX)
 }
 
@@ -70,8 +70,8 @@ impl Kernels {
         &self.machine
     }
 
-    fn run(&self, kernel: &'static str, launch: Launch, arguments: &[Argument]) -> Result<()> {
-        // SAFETY: the functions below pass each kernel's arguments in its order, and have held the lengths of
+    pub(super) fn run(&self, kernel: &'static str, launch: Launch, arguments: &[Argument]) -> Result<()> {
+        // SAFETY: the functions of this folder pass each kernel's arguments in its order, and have held the lengths of
         // all memory against the sizes they tell.
         unsafe { self.machine.launch(kernel, launch, arguments) }
     }

@@ -1,4 +1,4 @@
-// Element by element: the content's loss and pull, sums of squares, a ReLU's mask, and Adam's step on the pixels.
+// The content's loss and pull, sums of squares, and a ReLU's mask: feature by feature.
 
 #include "common.cuh"
 
@@ -56,26 +56,4 @@ extern "C" __global__ void __launch_bounds__(256)
 #pragma unroll
     for (int e = 0; e < 8; ++e) v[e] = v[e] > 0.0f ? pull[e] : 0.0f;
     store_8(x + i * 8, v);
-}
-
-// Adam (Kingma & Ba 2015, algorithm 1), as optim/adam.rs has it: ε is added to the corrected root, x is clamped to
-// 0..1 after the step, and a gradient that is not a number counts as 0.
-//
-//   m ← β₁ m + (1 - β₁) g,  v ← β₂ v + (1 - β₂) g²,  x ← x - rate (m correction1) / (√(v correction2) + ε),
-//
-// correction = 1 / (1 - βᵗ) at step t = 1, 2, … x, g, m and v of n floats. Any grid, 256 threads.
-extern "C" __global__ void __launch_bounds__(256)
-    stylecast_adam(float *__restrict__ x, const float *__restrict__ g, float *__restrict__ m, float *__restrict__ v,
-                   float rate, float beta1, float beta2, float eps, float correction1, float correction2,
-                   long long n) {
-    const long long stride = static_cast<long long>(gridDim.x) * 256;
-    for (long long i = blockIdx.x * 256LL + threadIdx.x; i < n; i += stride) {
-        const float pull = g[i] == g[i] ? g[i] : 0.0f;
-        const float first = beta1 * m[i] + (1.0f - beta1) * pull;
-        const float second = beta2 * v[i] + (1.0f - beta2) * pull * pull;
-        const float moved = x[i] - rate * (first * correction1) / (sqrtf(second * correction2) + eps);
-        m[i] = first;
-        v[i] = second;
-        x[i] = moved < 0.0f ? 0.0f : (moved > 1.0f ? 1.0f : moved);
-    }
 }

@@ -9,9 +9,11 @@ mod kernels;
 mod machine;
 mod operands;
 mod trial;
+mod vectors;
 
 #[cfg(feature = "cuda")]
 pub use gpu::Gpu;
 pub use kernels::Kernels;
 pub use machine::{Allocation, Argument, Buffer, Launch, Machine};
 pub use operands::{Compared, Features, Finish, First, GramParts, Part, Sums, Weights};
+pub use vectors::{FlowField, Partials};

@@ -32,7 +32,9 @@ impl Painter {
         let content: Vec<_> = objective.content_layers.iter().map(|(layer, _)| *layer).collect();
         let style = objective.style_layers.iter().map(|(layer, _)| *layer);
         let deepest = style.chain(content.iter().copied()).max()?;
-        self.network.memory(deepest, &content, painted)
+        let mut plan = self.network.memory(deepest, &content, painted)?;
+        plan.work += self.mover.memory(painted);
+        Some(plan)
     }
 
     /// Paints frames of `size` no larger than fits into `free` bytes of the GPU's memory from now on. Returns
@@ -87,9 +89,9 @@ impl Painter {
         let mut small = resize_pixels(x, size);
         self.objective.shrink_hold(size);
         // What is remembered from frame to frame is of the whole size.
-        self.mover.resize(source.size(), size);
+        self.mover.resize(source.size(), size)?;
         let report = self.optimise(&small_source, &mut small, iterations, on_step);
-        self.mover.resize(size, source.size());
+        self.mover.resize(size, source.size())?;
         *x = upsample(&small, &small_source, source);
         report
     }

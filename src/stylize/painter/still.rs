@@ -56,8 +56,8 @@ impl Painter {
                 };
                 if !stopped {
                     match &below {
-                        Some(below) => self.mover.resize(below.source.size(), size),
-                        None => self.mover.reset(size),
+                        Some(below) => self.mover.resize(below.source.size(), size)?,
+                        None => self.mover.reset(),
                     }
                     let done = report.iterations;
                     let mut see = |iteration: usize, losses: &Losses| {
