@@ -446,7 +446,7 @@ fn painting_leads_where_the_cpus_engine_leads() {
     let check = Check { size: Size::new(19, 17), seed: 7, iterations: 10 };
     let names = ["emulator", "f16"].map(str::to_owned);
     let agreement = compare(&network(), &half, names, &ObjectiveSettings::default(), check).unwrap();
-    assert!(agreement.passed, "{agreement:?}");
+    assert!(agreement.passed && agreement.steps_apart.is_some(), "{agreement:?}");
 }
 
 #[test]

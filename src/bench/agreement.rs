@@ -8,9 +8,9 @@
 use crate::error::Result;
 use crate::frame::Size;
 use crate::loss::{Objective, ObjectiveSettings};
-use crate::optim::Adam;
 use crate::pixels::Pixels;
 use crate::resize::resize_linear;
+use crate::stylize::{Mover, OptimizerKind};
 use crate::vgg::Network;
 use serde::Serialize;
 
@@ -20,8 +20,14 @@ pub const LEAST_COSINE: f64 = 0.999;
 /// The largest difference between the two objectives after some iterations, as a share of the CPU's.
 pub const LARGEST_DIFFERENCE: f64 = 0.01;
 
+/// The largest difference between two pictures that L-BFGS led to in two places by the same gradients, in 0..1.
+pub const LARGEST_DISTANCE: f64 = 0.02;
+
 /// Adam's step, the default of painting.
-const LEARNING_RATE: f32 = 0.02;
+const LEARNING_RATE: f64 = 0.02;
+
+/// Iterations of L-BFGS that are compared: later ones amplify roundings.
+const STEPS: usize = 5;
 
 /// How far two engines agree on pictures of one size.
 #[derive(Debug, Clone, Serialize)]
@@ -46,7 +52,11 @@ pub struct Agreement {
     pub relative_error: f64,
     /// The objective after some iterations of both.
     pub objectives: Vec<ObjectiveAgreement>,
-    /// Whether all of it is within [`LEAST_COSINE`] and [`LARGEST_DIFFERENCE`].
+    /// How far apart, at most, L-BFGS leads the pixels on the device and in the CPU's memory, both by the device's
+    /// gradients; absent where they are in the CPU's memory anyway.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps_apart: Option<f64>,
+    /// Whether all of it is within [`LEAST_COSINE`], [`LARGEST_DIFFERENCE`] and [`LARGEST_DISTANCE`].
     pub passed: bool,
 }
 
@@ -126,10 +136,12 @@ pub fn compare(
         })
         .collect::<Result<Vec<_>>>()?;
     let cosine = cosine(&expected, &ours);
+    let steps_apart = pictures.steps_apart(subject, settings)?;
     // Written so that NaN does not pass.
     let passed = layers.iter().all(|layer| layer.cosine >= LEAST_COSINE)
         && cosine >= LEAST_COSINE
-        && objectives.iter().all(|objective| objective.difference() <= LARGEST_DIFFERENCE);
+        && objectives.iter().all(|objective| objective.difference() <= LARGEST_DIFFERENCE)
+        && steps_apart.is_none_or(|apart| apart <= LARGEST_DISTANCE);
     Ok(Agreement {
         width: size.width,
         height: size.height,
@@ -141,6 +153,7 @@ pub fn compare(
         cosine,
         relative_error: distance(&expected, &ours) / length(&expected),
         objectives,
+        steps_apart,
         passed,
     })
 }
@@ -168,18 +181,54 @@ impl Pictures {
         })
     }
 
-    /// The objective after so many iterations.
+    /// The objective after so many iterations of Adam.
     fn paint(&self, network: &Network, settings: &ObjectiveSettings, iterations: usize) -> Result<f64> {
+        let x = self.moved(
+            network,
+            settings,
+            Mover::new(OptimizerKind::Adam, LEARNING_RATE, network)?,
+            iterations,
+        )?;
+        network.install(|| {
+            let mut gradient = Pixels::zeros(x.size());
+            Ok(self.objective(network, settings)?.evaluate(&x, &mut gradient)?.total)
+        })
+    }
+
+    /// See [`Agreement::steps_apart`].
+    fn steps_apart(&self, network: &Network, settings: &ObjectiveSettings) -> Result<Option<f64>> {
+        let there = Mover::new(OptimizerKind::Lbfgs, LEARNING_RATE, network)?;
+        if !there.is_on_gpu() {
+            return Ok(None);
+        }
+        let here = Mover::on_host(OptimizerKind::Lbfgs, LEARNING_RATE);
+        let there = self.moved(network, settings, there, STEPS)?;
+        let here = self.moved(network, settings, here, STEPS)?;
+        let apart = here.data().iter().zip(there.data()).map(|(a, b)| f64::from((a - b).abs()));
+        // Written so that NaN is a difference.
+        Ok(Some(apart.fold(0.0, |most, apart| if apart <= most { most } else { apart })))
+    }
+
+    /// Where `mover` gets in so many iterations.
+    fn moved(
+        &self,
+        network: &Network,
+        settings: &ObjectiveSettings,
+        mut mover: Mover,
+        iterations: usize,
+    ) -> Result<Pixels> {
         network.install(|| {
             let mut objective = self.objective(network, settings)?;
             let mut x = self.x.clone();
-            let mut gradient = Pixels::zeros(x.size());
-            let mut adam = Adam::new(x.data().len());
+            mover.begin(&x)?;
             for _ in 0..iterations {
-                objective.evaluate(&x, &mut gradient)?;
-                adam.step(x.data_mut(), gradient.data(), LEARNING_RATE);
+                let losses = mover.evaluate(&mut objective, &x, false)?;
+                if mover.step(&mut x, losses.total)?.is_break() {
+                    break;
+                }
             }
-            Ok(objective.evaluate(&x, &mut gradient)?.total)
+            mover.end(&mut x)?;
+            Ok(x)
         })
     }
 }

@@ -104,6 +104,9 @@ fn agreement_told(a: &Agreement) -> String {
             100.0 * o.difference()
         );
     }
+    if let Some(apart) = a.steps_apart {
+        text += &format!("  L-BFGS there and here: pixels at most {:.1} of 255 steps apart\n", 255.0 * apart);
+    }
     text
 }
 

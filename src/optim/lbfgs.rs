@@ -53,6 +53,15 @@ struct Best<V> {
     value: f64,
 }
 
+/// Where it is steepest at the best point.
+struct Steepest<V> {
+    /// The gradient, 0 where variables are held.
+    gradient: V,
+    squared: f64,
+    /// Each pair's step times this gradient, oldest first.
+    slopes: Vec<f64>,
+}
+
 /// The state of the optimiser for one objective; another objective wants [`Lbfgs::carry_in`] or a new one.
 #[derive(Debug, Clone)]
 pub struct Lbfgs<V = Vec<f32>> {
@@ -178,9 +187,9 @@ impl<V> Lbfgs<V> {
         value: f64,
         gradient: &S::View,
     ) -> Result<ControlFlow<()>, S::Error> {
-        self.judge(space, x, value, gradient)?;
+        let steepest = self.judge(space, x, value, gradient)?;
         let Some(best) = self.best.take() else { return Ok(ControlFlow::Break(())) };
-        let flow = self.step_from(space, &best, x);
+        let flow = self.step_from(space, &best, steepest, x);
         self.best = Some(best);
         flow
     }
@@ -189,6 +198,7 @@ impl<V> Lbfgs<V> {
         &mut self,
         space: &mut S,
         best: &Best<V>,
+        steepest: Option<Steepest<V>>,
         x: &mut S::View,
     ) -> Result<ControlFlow<()>, S::Error> {
         let (from, gradient) = (S::view(&best.x), S::view(&best.gradient));
@@ -196,16 +206,28 @@ impl<V> Lbfgs<V> {
             space.copy(from, x)?;
             return Ok(ControlFlow::Break(()));
         }
-        let mut steepest = self.copy_of(space, gradient)?;
-        space.hold(from, gradient, S::view_mut(&mut steepest))?;
+        let steepest = match steepest {
+            Some(steepest) => steepest,
+            None => {
+                let held = self.held(space, from, gradient)?;
+                let g = S::view(&held);
+                let mut products = vec![(g, g)];
+                products.extend(self.pairs.iter().map(|pair| (S::view(&pair.step), g)));
+                let products = space.products(&products)?;
+                Steepest { squared: products[0], slopes: products[1..].to_vec(), gradient: held }
+            }
+        };
+        if steepest.squared == 0.0 {
+            self.give_back(steepest.gradient);
+            space.copy(from, x)?;
+            return Ok(ControlFlow::Break(()));
+        }
         let length = 0.5f32.powi(self.rejected as i32);
         let moves = loop {
-            let Some(mut direction) = self.direction(space, &steepest)? else {
-                space.copy(from, x)?;
-                break false;
-            };
+            let mut direction = self.direction(space, &steepest)?;
             space.hold(from, gradient, S::view_mut(&mut direction))?;
-            let directions = Directions { chosen: S::view(&direction), steepest: S::view(&steepest) };
+            let directions =
+                Directions { chosen: S::view(&direction), steepest: S::view(&steepest.gradient) };
             let Advance { slope, moves } = space.advance(from, length, directions, x)?;
             self.give_back(direction);
             // Uphill: what is remembered is of no use here.
@@ -214,7 +236,7 @@ impl<V> Lbfgs<V> {
             }
             self.pairs.clear();
         };
-        self.give_back(steepest);
+        self.give_back(steepest.gradient);
         Ok(if moves { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
     }
 
@@ -230,41 +252,68 @@ impl<V> Lbfgs<V> {
         }
     }
 
-    /// Learns from the gradient at `x` and makes it the best point if it is good enough.
+    /// Learns from the gradient at `x` and makes it the best point if it is good enough; then returns where it is
+    /// steepest there, as far as that is known.
     fn judge<S: Space<Vector = V>>(
         &mut self,
         space: &mut S,
         x: &S::View,
         value: f64,
         gradient: &S::View,
-    ) -> Result<(), S::Error> {
-        let Some(mut best) = self.best.take() else {
-            if value.is_finite() {
-                let (x, gradient) = (self.copy_of(space, x)?, self.copy_of(space, gradient)?);
-                self.best = Some(Best { x, gradient, value });
-            }
-            return Ok(());
-        };
-        let mut step = self.take(space, x)?;
-        space.difference(x, S::view(&best.x), S::view_mut(&mut step))?;
-        let mut expected = 0.0;
-        if value.is_finite() {
-            let mut change = self.take(space, gradient)?;
-            space.difference(gradient, S::view(&best.gradient), S::view_mut(&mut change))?;
-            expected = self.remember(space, (step, change), S::view(&best.gradient))?;
-        } else {
-            self.give_back(step);
+    ) -> Result<Option<Steepest<V>>, S::Error> {
+        if !value.is_finite() {
+            self.rejected += u32::from(self.best.is_some());
+            return Ok(None);
         }
-        if value <= best.value + SUFFICIENT_DECREASE * expected.min(0.0) {
+        let Some(mut best) = self.best.take() else {
+            let (x, gradient) = (self.copy_of(space, x)?, self.copy_of(space, gradient)?);
+            self.best = Some(Best { x, gradient, value });
+            return Ok(None);
+        };
+        let (mut step, mut change) = (self.take(space, x)?, self.take(space, gradient)?);
+        space.difference(x, S::view(&best.x), S::view_mut(&mut step))?;
+        space.difference(gradient, S::view(&best.gradient), S::view_mut(&mut change))?;
+        let held = self.held(space, x, gradient)?;
+
+        // All products at once, also those that are of use only if the point is good enough, as nearly all are.
+        let (s, y, g) = (S::view(&step), S::view(&change), S::view(&held));
+        let mut products = vec![(S::view(&best.gradient), s), (s, s), (s, y), (y, y)];
+        products.extend(self.pairs.iter().map(|pair| (S::view(&pair.step), y)));
+        products.push((g, g));
+        products.extend(self.pairs.iter().map(|pair| (S::view(&pair.step), g)));
+        products.push((s, g));
+        let products = space.products(&products)?;
+        let (of_step, products) = products.split_at(4);
+        let (older, of_held) = products.split_at(self.pairs.len());
+        let [expected, step_squared, curvature, change_squared] = of_step[..] else { return Ok(None) };
+        let (squared, mut slopes) = (of_held[0], of_held[1..].to_vec());
+
+        if is_worth_it(curvature, step_squared, change_squared) {
+            let most = most_pairs(space.length(s));
+            let older = older.iter().copied().collect();
+            self.pairs.push_back(Pair { step, change, curvature, stiffness: None, older });
+            if self.pairs.len() > most {
+                self.forget_oldest();
+                slopes.remove(0);
+            }
+        } else {
+            slopes.pop();
+            self.give_back(step);
+            self.give_back(change);
+        }
+        let steepest = if value <= best.value + SUFFICIENT_DECREASE * expected.min(0.0) {
             space.copy(x, S::view_mut(&mut best.x))?;
             space.copy(gradient, S::view_mut(&mut best.gradient))?;
             best.value = value;
             self.rejected = 0;
+            Some(Steepest { gradient: held, squared, slopes })
         } else {
             self.rejected += 1;
-        }
+            self.give_back(held);
+            None
+        };
         self.best = Some(best);
-        Ok(())
+        Ok(steepest)
     }
 
     fn forget_oldest(&mut self) {
@@ -277,74 +326,30 @@ impl<V> Lbfgs<V> {
         }
     }
 
-    /// Keeps a pair of step and change if it is worth it. Returns the step's inner product with `gradient`.
-    fn remember<S: Space<Vector = V>>(
-        &mut self,
-        space: &mut S,
-        (step, change): (V, V),
-        gradient: &S::View,
-    ) -> Result<f64, S::Error> {
-        let (s, y): (&S::View, &S::View) = (S::view(&step), S::view(&change));
-        let mut products = vec![(gradient, s), (s, s), (s, y), (y, y)];
-        products.extend(self.pairs.iter().map(|pair| (S::view(&pair.step), y)));
-        let mut products = space.products(&products)?;
-        let older: VecDeque<f64> = products.drain(4..).collect();
-        let [expected, step_squared, curvature, change_squared] = products[..] else { return Ok(0.0) };
-        if is_worth_it(curvature, step_squared, change_squared) {
-            let most = most_pairs(space.length(s));
-            self.pairs.push_back(Pair { step, change, curvature, stiffness: None, older });
-            if self.pairs.len() > most {
-                self.forget_oldest();
-            }
-        } else {
-            self.give_back(step);
-            self.give_back(change);
-        }
-        Ok(expected)
-    }
-
     /// `H g` by the two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), starting from the metric scaled to
-    /// the newest pair (their eq. 7.20); without pairs scaled to a first step. `None` where `g` is 0.
+    /// the newest pair (their eq. 7.20); without pairs scaled to a first step.
     fn direction<S: Space<Vector = V>>(
         &mut self,
         space: &mut S,
-        steepest: &V,
-    ) -> Result<Option<V>, S::Error> {
-        let gradient = S::view(steepest);
-        let mut q = self.copy_of(space, gradient)?;
-        let unknown = self.pairs.back().filter(|pair| pair.stiffness.is_none());
-        let stiff = match unknown.is_some() {
-            true => {
-                let mut stiff = self.take(space, gradient)?;
-                if let Some(pair) = self.pairs.back() {
-                    space.copy(S::view(&pair.change), S::view_mut(&mut stiff))?;
-                }
+        steepest: &Steepest<V>,
+    ) -> Result<V, S::Error> {
+        let mut q = self.copy_of(space, S::view(&steepest.gradient))?;
+        if let Some(mut newest) = self.pairs.pop_back() {
+            if newest.stiffness.is_none() {
+                let mut stiff = self.copy_of(space, S::view(&newest.change))?;
                 space.metric(S::view_mut(&mut stiff))?;
-                Some(stiff)
+                let stiffness = space.products(&[(S::view(&newest.change), S::view(&stiff))])?;
+                newest.stiffness = stiffness.first().copied();
+                self.give_back(stiff);
             }
-            false => None,
-        };
-        let mut products = vec![(gradient, gradient)];
-        products.extend(self.pairs.iter().map(|pair| (S::view(&pair.step), gradient)));
-        if let (Some(stiff), Some(pair)) = (&stiff, self.pairs.back()) {
-            products.push((S::view(&pair.change), S::view(&stiff)));
-        }
-        let products = space.products(&products)?;
-        let (slopes, rest) = products[1..].split_at(self.pairs.len());
-        if let (Some(pair), Some(stiffness)) = (self.pairs.back_mut(), rest.first()) {
-            pair.stiffness = Some(*stiffness);
-        }
-        stiff.into_iter().for_each(|stiff| self.give_back(stiff));
-        if products[0] == 0.0 {
-            self.give_back(q);
-            return Ok(None);
+            self.pairs.push_back(newest);
         }
 
         let pairs = &self.pairs;
         let mut alphas = vec![0.0; pairs.len()];
         for i in (0..pairs.len()).rev() {
             let later: f64 = (i + 1..pairs.len()).map(|j| alphas[j] * pairs[j].older[i]).sum();
-            alphas[i] = (slopes[i] - later) / pairs[i].curvature;
+            alphas[i] = (steepest.slopes[i] - later) / pairs[i].curvature;
         }
         let terms: Vec<_> =
             pairs.iter().zip(&alphas).map(|(p, alpha)| (-alpha, S::view(&p.change))).collect();
@@ -367,13 +372,25 @@ impl<V> Lbfgs<V> {
         }
         space.add(S::view_mut(&mut q), &[], factor)?;
         space.add(S::view_mut(&mut q), &terms, 1.0)?;
-        Ok(Some(q))
+        Ok(q)
+    }
+
+    /// The gradient where variables are not held.
+    fn held<S: Space<Vector = V>>(
+        &mut self,
+        space: &mut S,
+        x: &S::View,
+        gradient: &S::View,
+    ) -> Result<V, S::Error> {
+        let mut held = self.copy_of(space, gradient)?;
+        space.hold(x, gradient, S::view_mut(&mut held))?;
+        Ok(held)
     }
 
     /// A vector like this one, with anything in it.
     fn take<S: Space<Vector = V>>(&mut self, space: &mut S, like: &S::View) -> Result<V, S::Error> {
         let length = space.length(like);
-        self.spare.retain(|vector| space.length(S::view(&vector)) == length);
+        self.spare.retain(|vector| space.length(S::view(vector)) == length);
         self.spare.pop().map_or_else(|| space.vector(like), Ok)
     }
 

@@ -123,8 +123,8 @@ pub fn is_held(x: f32, gradient: f32) -> bool {
 #[derive(Debug, Clone, Copy)]
 pub struct Slices<F>(pub F);
 
-/// So short a piece that those of all vectors at once stay in the cache.
-const PIECE: usize = 2048;
+/// So short a piece that those of all vectors at once stay in the cache, and long enough to be fetched ahead.
+const PIECE: usize = 8192;
 
 impl<F: Fn(&mut [f32])> Space for Slices<F> {
     type View = [f32];
@@ -204,14 +204,14 @@ impl<F: Fn(&mut [f32])> Space for Slices<F> {
         Directions { chosen, steepest }: Directions<'_, [f32]>,
         x: &mut [f32],
     ) -> Result<Advance, Infallible> {
-        let moves = x
-            .par_iter_mut()
-            .zip(from.par_iter().zip(chosen))
-            .map(|(x, (from, d))| {
+        let piece = |(x, (from, chosen)): (&mut [f32], (&[f32], &[f32]))| {
+            for (x, (from, d)) in x.iter_mut().zip(from.iter().zip(chosen)) {
                 *x = (from - length * d).clamp(0.0, 1.0);
-                *x != *from
-            })
-            .reduce(|| false, |a, b| a | b);
+            }
+            *x != *from
+        };
+        let along = from.par_chunks(PIECE).zip(chosen.par_chunks(PIECE));
+        let moves = x.par_chunks_mut(PIECE).zip(along).map(piece).reduce(|| false, |a, b| a | b);
         let Ok(slopes) = self.products(&[(chosen, steepest)]);
         Ok(Advance { slope: slopes[0], moves })
     }

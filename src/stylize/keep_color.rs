@@ -130,7 +130,7 @@ impl Colors {
     /// Keeps a picture, or a gradient, within what may be painted.
     pub(super) fn restrict(&self, values: &mut Pixels) {
         if self.are_luminance() {
-            for_each_pixel(values, |[r, g, b]| [(r + g + b) / 3.0; 3]);
+            average_channels(values);
         }
     }
 
@@ -161,6 +161,11 @@ impl Colors {
 /// Luma as in YIQ (Rec. 601), the space of the paper. What is grey stays as it is, to the bit.
 fn luma([r, g, b]: [f32; 3]) -> f32 {
     g + 0.299 * (r - g) + 0.114 * (b - g)
+}
+
+/// Makes all channels their mean.
+pub(super) fn average_channels(values: &mut Pixels) {
+    for_each_pixel(values, |[r, g, b]| [(r + g + b) / 3.0; 3]);
 }
 
 fn turn_grey(picture: &mut Pixels) {

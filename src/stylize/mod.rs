@@ -30,6 +30,7 @@ pub use keep_color::KeepColor;
 pub use live::LivePainter;
 pub use look::{Blend, Look, Part};
 pub use masks::{MaskReading, Masks};
+pub(crate) use mover::Mover;
 pub use painter::{Painter, Step};
 pub use scout::{Scout, Scouted};
 pub use settings::{OptimizerKind, PaintSettings, Start};

@@ -396,7 +396,7 @@ impl Painter {
         self.mover.begin(x)?;
         let mut report = PaintReport::default();
         for _ in 0..iterations {
-            let losses = self.mover.evaluate(&mut self.objective, x, &self.colors)?;
+            let losses = self.mover.evaluate(&mut self.objective, x, self.colors.are_luminance())?;
             let moved = self.mover.step(x, losses.total)?;
             report.iterations += 1;
             report.first_loss.get_or_insert(losses.total);

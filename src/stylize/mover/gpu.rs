@@ -11,7 +11,6 @@ use crate::optim::{AdamStep, Lbfgs};
 use crate::pixels::Pixels;
 use crate::resize::resize_linear;
 use crate::stylize::OptimizerKind;
-use crate::stylize::keep_color::Colors;
 use crate::stylize::metric::LEVELS;
 use crate::stylize::scout::Link;
 use std::ops::ControlFlow;
@@ -56,10 +55,10 @@ impl OnGpu {
         }
     }
 
-    pub(super) fn evaluate(&mut self, objective: &mut Objective, colors: &Colors) -> Result<Losses> {
+    pub(super) fn evaluate(&mut self, objective: &mut Objective, luminance: bool) -> Result<Losses> {
         let Easel { size, x, gradient } = self.easel.as_mut().ok_or_else(nothing_begun)?;
         let losses = objective.evaluate_there((x, *size), gradient)?;
-        if colors.are_luminance() {
+        if luminance {
             self.memory.place.kernels.grey(gradient)?;
         }
         Ok(losses)
@@ -182,7 +181,7 @@ impl Place for Gpu {
         self.put(resize_linear(&here, to).data())
     }
 
-    fn way<'a>(&mut self, Link { flow, visible, .. }: &'a Link) -> Result<FlowField> {
+    fn way(&mut self, Link { flow, visible, .. }: &Link) -> Result<FlowField> {
         let (right, down) = (self.put(flow.right())?, self.put(flow.down())?);
         Ok(FlowField { right, down, visible: self.put(visible.values())?, size: flow.size() })
     }

@@ -10,8 +10,8 @@ mod gpu;
 mod memory;
 mod place;
 
-use super::keep_color::Colors;
-use super::scout::{Change, Link};
+use super::keep_color::average_channels;
+use super::scout::Change;
 use super::{OptimizerKind, Start};
 use crate::error::Result;
 use crate::frame::Size;
@@ -24,9 +24,11 @@ use place::Host;
 use std::ops::ControlFlow;
 
 /// An optimiser, what it remembers, and the gradient it follows.
-pub(super) enum Mover {
+pub(crate) struct Mover(Where);
+
+enum Where {
     /// In the CPU's memory.
-    Host { memory: Memory<Host>, gradient: Pixels },
+    Host { memory: Box<Memory<Host>>, gradient: Pixels },
     /// On a GPU.
     Gpu(Box<OnGpu>),
 }
@@ -34,9 +36,9 @@ pub(super) enum Mover {
 /// Does the same wherever the memory is.
 macro_rules! memory {
     ($mover:expr, $memory:ident => $do:expr) => {
-        match $mover {
-            Mover::Host { memory: $memory, .. } => $do,
-            Mover::Gpu(gpu) => {
+        match &mut $mover.0 {
+            Where::Host { memory: $memory, .. } => $do,
+            Where::Gpu(gpu) => {
                 let $memory = &mut gpu.memory;
                 $do
             }
@@ -46,16 +48,25 @@ macro_rules! memory {
 
 impl Mover {
     /// Nothing remembered.
-    pub(super) fn new(kind: OptimizerKind, learning_rate: f64, network: &Network) -> Result<Self> {
-        Ok(match network {
+    pub(crate) fn new(kind: OptimizerKind, learning_rate: f64, network: &Network) -> Result<Self> {
+        match network {
             Network::Half(network) => {
-                Self::Gpu(Box::new(OnGpu::new(kind, learning_rate, network.kernels().clone())?))
+                let gpu = OnGpu::new(kind, learning_rate, network.kernels().clone())?;
+                Ok(Self(Where::Gpu(Box::new(gpu))))
             }
-            Network::Cpu(_) | Network::Tensor(_) => Self::Host {
-                memory: Memory::new(kind, learning_rate, Host::default()),
-                gradient: Pixels::zeros(Size::new(1, 1)),
-            },
-        })
+            Network::Cpu(_) | Network::Tensor(_) => Ok(Self::on_host(kind, learning_rate)),
+        }
+    }
+
+    /// Nothing remembered, and in the CPU's memory wherever the network computes.
+    pub(crate) fn on_host(kind: OptimizerKind, learning_rate: f64) -> Self {
+        let memory = Box::new(Memory::new(kind, learning_rate, Host::default()));
+        Self(Where::Host { memory, gradient: Pixels::zeros(Size::new(1, 1)) })
+    }
+
+    /// Whether pixels stay on a GPU.
+    pub(crate) fn is_on_gpu(&self) -> bool {
+        matches!(self.0, Where::Gpu(_))
     }
 
     /// Forgets everything; goes on with pictures of any size.
@@ -72,68 +83,71 @@ impl Mover {
     /// Gets ready for the next frame, which starts as `how` says; `continues` says whether there is paint
     /// before it at all.
     pub(super) fn follow(&mut self, how: Start, continues: bool, change: &Change) -> Result<()> {
-        let nearest = |links: &'_ [Link]| links.first().is_some();
-        match (how, change) {
+        let nearest = match change {
+            Change::Moved(links) => links.first(),
+            _ => None,
+        };
+        match (how, nearest) {
             _ if !continues => self.reset(),
-            (Start::Content | Start::Noise, _) => self.reset(),
-            (Start::Warped, Change::Moved(links)) if nearest(links) => {
-                memory!(self, memory => memory.move_along(&links[0])?);
-            }
-            (Start::Warped, _) => self.reset(),
             (Start::Previous | Start::Carried, _) => memory!(self, memory => memory.stay()?),
+            (Start::Warped, Some(link)) => memory!(self, memory => memory.move_along(link)?),
+            (Start::Warped | Start::Content | Start::Noise, _) => self.reset(),
         }
         Ok(())
     }
 
     /// Bytes of a GPU's memory that painting at `size` takes beside the network; 0 elsewhere.
     pub(super) fn memory(&self, size: Size) -> u64 {
-        match self {
-            Self::Host { .. } => 0,
-            Self::Gpu(gpu) => gpu.bytes(size),
+        match &self.0 {
+            Where::Host { .. } => 0,
+            Where::Gpu(gpu) => gpu.bytes(size),
         }
     }
 
     /// Begins to move `x`, which is where [`Self::end`] puts the result.
-    pub(super) fn begin(&mut self, x: &Pixels) -> Result<()> {
-        match self {
-            Self::Host { .. } => Ok(()),
-            Self::Gpu(gpu) => gpu.begin(x),
+    pub(crate) fn begin(&mut self, x: &Pixels) -> Result<()> {
+        match &mut self.0 {
+            Where::Host { .. } => Ok(()),
+            Where::Gpu(gpu) => gpu.begin(x),
         }
     }
 
-    /// The objective where `x` has got to, and its gradient, within what `colors` allow, for the next step.
-    pub(super) fn evaluate(
+    /// The objective where `x` has got to, and its gradient for the next step; `luminance`: all channels change as
+    /// one.
+    pub(crate) fn evaluate(
         &mut self,
         objective: &mut Objective,
         x: &Pixels,
-        colors: &Colors,
+        luminance: bool,
     ) -> Result<Losses> {
-        match self {
-            Self::Host { gradient, .. } => {
+        match &mut self.0 {
+            Where::Host { gradient, .. } => {
                 let losses = objective.evaluate(x, gradient)?;
-                colors.restrict(gradient);
+                if luminance {
+                    average_channels(gradient);
+                }
                 Ok(losses)
             }
-            Self::Gpu(gpu) => gpu.evaluate(objective, colors),
+            Where::Gpu(gpu) => gpu.evaluate(objective, luminance),
         }
     }
 
     /// Moves `x`, where the objective has `value`. `Break`: nothing improves it any more.
-    pub(super) fn step(&mut self, x: &mut Pixels, value: f64) -> Result<ControlFlow<()>> {
-        match self {
-            Self::Host { memory, gradient } => {
+    pub(crate) fn step(&mut self, x: &mut Pixels, value: f64) -> Result<ControlFlow<()>> {
+        match &mut self.0 {
+            Where::Host { memory, gradient } => {
                 let size = x.size();
                 Ok(memory.step(size, x.data_mut(), value, gradient.data())?)
             }
-            Self::Gpu(gpu) => gpu.step(value),
+            Where::Gpu(gpu) => gpu.step(value),
         }
     }
 
     /// Ends with the best that is known, if the last step was none.
-    pub(super) fn end(&mut self, x: &mut Pixels) -> Result<()> {
-        match self {
-            Self::Host { memory, .. } => Ok(memory.settle(x.data_mut())?),
-            Self::Gpu(gpu) => gpu.end(x),
+    pub(crate) fn end(&mut self, x: &mut Pixels) -> Result<()> {
+        match &mut self.0 {
+            Where::Host { memory, .. } => Ok(memory.settle(x.data_mut())?),
+            Where::Gpu(gpu) => gpu.end(x),
         }
     }
 }
