@@ -11,7 +11,7 @@ mod emulator;
 #[path = "common/painting.rs"]
 mod painting;
 
-use emulator::Emulator;
+use emulator::{Bench, Emulator};
 use half::f16;
 use painting::{network, picture, weights};
 use std::sync::Arc;
@@ -32,18 +32,7 @@ use stylecast::vgg::{Layer, Network};
 /// Half precision rounds to 11 bits.
 const ROUNDED: f64 = 6e-4;
 
-struct Bench {
-    machine: Arc<dyn Machine>,
-    kernels: Kernels,
-    random: fastrand::Rng,
-}
-
 impl Bench {
-    fn new(seed: u64) -> Option<Self> {
-        let machine: Arc<dyn Machine> = Emulator::new()?;
-        Some(Self { kernels: Kernels::new(machine.clone()), machine, random: fastrand::Rng::with_seed(seed) })
-    }
-
     fn numbers(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| f16::from_f32(2.0 * self.random.f32() - 1.0).to_f32()).collect()
     }

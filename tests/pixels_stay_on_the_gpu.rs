@@ -8,13 +8,12 @@ mod emulator;
 #[path = "common/painting.rs"]
 mod painting;
 
-use emulator::Emulator;
+use emulator::{Bench, Emulator};
 use painting::{network, picture, weights};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stylecast::flow::{Flow, Kernel, warp_planes};
 use stylecast::frame::{Frame, Size};
-use stylecast::kernels::cuda::{Buffer, FlowField, Kernels, Machine, Partials, Sums};
+use stylecast::kernels::cuda::{Buffer, FlowField, Partials, Sums};
 use stylecast::loss::Objective;
 use stylecast::optim::space::{Directions, Slices, Space as _};
 use stylecast::optim::{Adam, Lbfgs};
@@ -23,18 +22,7 @@ use stylecast::resize::{resize_frame, resize_values};
 use stylecast::stylize::{KeepColor, OptimizerKind, PaintSettings, Painter, Start};
 use stylecast::vgg::{Network, Pooling};
 
-struct Bench {
-    machine: Arc<dyn Machine>,
-    kernels: Kernels,
-    random: fastrand::Rng,
-}
-
 impl Bench {
-    fn new(seed: u64) -> Option<Self> {
-        let machine: Arc<dyn Machine> = Emulator::new()?;
-        Some(Self { kernels: Kernels::new(machine.clone()), machine, random: fastrand::Rng::with_seed(seed) })
-    }
-
     fn numbers(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| 2.0 * self.random.f32() - 1.0).collect()
     }

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use stylecast::error::Result;
-use stylecast::kernels::cuda::{Allocation, Argument, Launch, Machine};
+use stylecast::kernels::cuda::{Allocation, Argument, Kernels, Launch, Machine};
 
 type Kernel = unsafe extern "C" fn(u32, u32, u32, u32, u32, u32, u32, *mut *mut c_void);
 
@@ -39,6 +39,20 @@ impl Emulator {
         static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
         let library = LIBRARY.get_or_init(compiled).as_ref()?;
         Some(Arc::new(Self { library, ran: Mutex::default(), reads: Mutex::default(), held: Arc::default() }))
+    }
+}
+
+/// Kernels on an emulator of their own, and random numbers to try them on.
+pub struct Bench {
+    pub machine: Arc<dyn Machine>,
+    pub kernels: Kernels,
+    pub random: fastrand::Rng,
+}
+
+impl Bench {
+    pub fn new(seed: u64) -> Option<Self> {
+        let machine: Arc<dyn Machine> = Emulator::new()?;
+        Some(Self { kernels: Kernels::new(machine.clone()), machine, random: fastrand::Rng::with_seed(seed) })
     }
 }
 
