@@ -1,7 +1,7 @@
 //! Compiles the kernels for NVIDIA GPUs (`src/kernels/cuda`) to PTX, where the feature `cuda` asks for them.
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 fn main() {
@@ -13,20 +13,54 @@ fn main() {
     if env::var_os("CARGO_FEATURE_CUDA").is_none() {
         return;
     }
-    let ptx = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default()).join("engine.ptx");
-    let _ = fs::remove_file(&ptx);
-    let compiler = compiler();
-    // Compute capability 8.0 has all that the kernels use, and the driver translates it for newer GPUs.
-    let status = Command::new(&compiler)
-        .args(["--ptx", "-arch=compute_80", "--std=c++17", "-O3", "-o"])
-        .arg(&ptx)
-        .arg("src/kernels/cuda/engine.cu")
-        .status();
-    match status {
-        Ok(status) if status.success() && ptx.exists() => {}
-        Ok(status) => fail(&format!("{} ended with {status}", compiler.display())),
-        Err(error) => fail(&format!("{} cannot be run: {error}", compiler.display())),
+    let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let sources = Path::new("src/kernels/cuda");
+    // Compute capability 8.0 has all that these kernels use, and the driver translates it for newer GPUs.
+    compile(&sources.join("engine.cu"), "compute_80", &out.join("engine.ptx"))
+        .unwrap_or_else(|why| fail(&why));
+    // These are for one capability alone, and the program has others to do without them.
+    let hopper = out.join("hopper.ptx");
+    let made = match knows(HOPPER, &out) {
+        true => compile(&sources.join("hopper.cu"), HOPPER, &hopper),
+        false => {
+            println!(
+                "cargo::warning={} does not know {HOPPER}, CUDA 12.0 is the first to: convolutions by wgmma are left out",
+                compiler().display()
+            );
+            fs::write(&hopper, "").map_err(|error| format!("{} cannot be written: {error}", hopper.display()))
+        }
+    };
+    made.unwrap_or_else(|why| fail(&why));
+}
+
+/// What has `wgmma`.
+const HOPPER: &str = "compute_90a";
+
+/// Compiles `source` for an architecture to `ptx`.
+fn compile(source: &Path, architecture: &str, ptx: &Path) -> Result<(), String> {
+    let _ = fs::remove_file(ptx);
+    match nvcc(source, architecture, ptx).status() {
+        Ok(status) if status.success() && ptx.exists() => Ok(()),
+        Ok(status) => Err(format!("{} ended with {status}", compiler().display())),
+        Err(error) => Err(format!("{} cannot be run: {error}", compiler().display())),
     }
+}
+
+/// Whether the compiler makes anything for an architecture.
+fn knows(architecture: &str, out: &Path) -> bool {
+    let nothing = out.join("nothing.cu");
+    let tried = fs::write(&nothing, "")
+        .and_then(|()| nvcc(&nothing, architecture, &out.join("nothing.ptx")).stderr(Stdio::null()).status());
+    tried.is_ok_and(|status| status.success())
+}
+
+fn nvcc(source: &Path, architecture: &str, ptx: &Path) -> Command {
+    let mut command = Command::new(compiler());
+    command
+        .args(["--ptx", &format!("-arch={architecture}"), "--std=c++17", "-O3", "-o"])
+        .arg(ptx)
+        .arg(source);
+    command
 }
 
 fn fail(why: &str) -> ! {

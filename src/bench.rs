@@ -29,6 +29,9 @@ pub struct Measurement {
     pub device: String,
     /// The type of the arithmetic: `f32`, or on a GPU `tf32` or `f16`.
     pub dtype: String,
+    /// In half precision, in which way it convolves: `mma`, `wgmma` or `cudnn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub convolutions: Option<String>,
     /// Threads of the CPU that take part.
     pub threads: usize,
     /// The instructions used; absent on a GPU.
@@ -122,6 +125,7 @@ pub fn measure(
             height: size.height,
             device: device.to_owned(),
             dtype: dtype.to_owned(),
+            convolutions: network.convolutions().map(|way| way.to_string()),
             threads: network.threads(),
             level: cpu.map(|network| network.cpu().level().to_string()),
             iterations,

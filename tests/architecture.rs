@@ -49,7 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("v4l", &["v4l2"]),
     ("toml", &["cli/recipes"]),
     ("png", &["source/still", "sink/still"]),
-    ("candle_core", &["device", "error", "loss", "vgg", "kernels/cuda/gpu"]),
+    ("candle_core", &["device", "error", "loss", "vgg", "kernels/cuda/gpu", "kernels/cuda/cudnn"]),
     ("image", &["source", "sink", "numbered"]),
     ("libloading", &["device"]),
 ];

@@ -172,3 +172,14 @@ fn bench_refuses_sizes_that_are_none() {
         refused(&desk, &["bench"], &wrong, wrong[0]);
     }
 }
+
+#[test]
+fn ways_to_convolve_are_for_half_precision_on_a_gpu() {
+    let desk = Desk::new();
+    refused(&desk, &["bench"], &["--convolutions", "fastest"], "auto mma wgmma cudnn");
+    refused(&desk, &["bench", "--check"], &["--convolutions", "wgmma"], "asked for in f32");
+    refused(&desk, &["bench"], &["--convolutions", "cudnn", "--precision", "tf32"], "--precision f16");
+    let on_cpu = ["--convolutions", "mma", "--precision", "f16", "--device", "cpu"];
+    refused(&desk, &["bench"], &on_cpu, "the CPU is used");
+    refused(&desk, &["bench", "--check"], &on_cpu, "--device cuda");
+}

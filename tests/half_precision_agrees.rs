@@ -8,83 +8,27 @@
 
 #[path = "common/emulator.rs"]
 mod emulator;
+#[path = "common/numbers.rs"]
+mod numbers;
 #[path = "common/painting.rs"]
 mod painting;
 
 use emulator::{Bench, Emulator};
 use half::f16;
+use numbers::{ROUNDED, apart, convolved, read, wide};
 use painting::{network, picture, weights};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use stylecast::bench::agreement::{Check, compare};
-use stylecast::error::Result;
 use stylecast::frame::Size;
 use stylecast::kernels::cpu::pool::Pooling;
 use stylecast::kernels::cuda::{
-    Allocation, Argument, Buffer, Compared, Features, Finish, First, GramParts, Kernels, Launch, Machine,
-    Sums, Weights,
+    Bias, Buffer, Compared, Features, Finish, First, GramParts, Kernels, Machine, Sums, Weights,
 };
 use stylecast::loss::{Guide, Objective, ObjectiveSettings, StylePart};
 use stylecast::pixels::Pixels;
 use stylecast::resize::resize_linear;
 use stylecast::vgg::{Layer, Network};
-
-/// Half precision rounds to 11 bits.
-const ROUNDED: f64 = 6e-4;
-
-impl Bench {
-    fn numbers(&mut self, count: usize) -> Vec<f32> {
-        (0..count).map(|_| f16::from_f32(2.0 * self.random.f32() - 1.0).to_f32()).collect()
-    }
-
-    fn buffer(&mut self, numbers: &[f32]) -> Buffer<f32> {
-        Buffer::from_slice(&self.machine, numbers).unwrap()
-    }
-
-    /// Random features, `[H, W, C]`, and the same as float64.
-    fn features(&mut self, channels: usize, size: Size) -> (Features, Vec<f64>) {
-        let numbers = self.numbers(channels * size.pixels());
-        let mut features = Features::new(&self.machine, channels, size).unwrap();
-        features.write(&numbers.iter().map(|x| f16::from_f32(*x)).collect::<Vec<_>>()).unwrap();
-        (features, numbers.into_iter().map(f64::from).collect())
-    }
-}
-
-fn read(features: &Features) -> Vec<f64> {
-    features.read().unwrap().into_iter().map(f64::from).collect()
-}
-
-/// ‖got − expected‖ / ‖expected‖.
-fn apart(got: &[f64], expected: &[f64]) -> f64 {
-    assert_eq!(got.len(), expected.len());
-    let norm = |numbers: &mut dyn Iterator<Item = f64>| numbers.map(|x| x * x).sum::<f64>().sqrt();
-    norm(&mut got.iter().zip(expected).map(|(g, e)| g - e)) / norm(&mut expected.iter().copied()).max(1e-30)
-}
-
-fn wide(numbers: &[f32]) -> Vec<f64> {
-    numbers.iter().copied().map(f64::from).collect()
-}
-
-/// Σ over a pixel's nine neighbours and all inputs, `[H, W, outputs]`; `weight(tap, output, input)`.
-fn convolved(
-    x: &[f64],
-    size: Size,
-    (outputs, inputs): (usize, usize),
-    weight: impl Fn(usize, usize, usize) -> f64,
-) -> Vec<f64> {
-    let mut y = vec![0.0; outputs * size.pixels()];
-    for (p, y) in y.chunks_exact_mut(outputs).enumerate() {
-        for tap in 0..9 {
-            let (row, column) = (p / size.width + tap / 3, p % size.width + tap % 3);
-            let inside = (1..=size.height).contains(&row) && (1..=size.width).contains(&column);
-            let Some(q) = inside.then(|| (row - 1) * size.width + column - 1) else { continue };
-            for (o, y) in y.iter_mut().enumerate() {
-                *y += (0..inputs).map(|i| weight(tap, o, i) * x[q * inputs + i]).sum::<f64>();
-            }
-        }
-    }
-    y
-}
 
 #[test]
 fn convolutions_are_what_their_definition_says() {
@@ -121,7 +65,7 @@ fn convolutions(full: u32, machine: Arc<dyn Machine>) {
         let (bias, rows) = (bench.numbers(outputs), bench.numbers(size.pixels()));
         let (tap, wide_tap) = bench.features(outputs, size);
         y.write(&was.iter().map(|x| f16::from_f64(*x)).collect::<Vec<_>>()).unwrap();
-        let (on_bias, on_rows) = (bench.buffer(&bias), bench.buffer(&rows));
+        let (on_bias, on_rows) = (Bias::new(&bench.machine, &bias).unwrap(), bench.buffer(&rows));
         let finish = Finish {
             scale: 0.25,
             bias: Some(&on_bias),
@@ -287,8 +231,9 @@ fn gram_matrices_and_sums_are_what_their_definition_says() {
         let (target, wide_target) = bench.features(channels, size);
         let mut sums = Sums::new(&bench.machine, 2).unwrap();
         let (mut tap, before) = bench.features(channels, size);
+        let slopes = Buffer::from_slice(&bench.machine, &[7.0, 0.5]).unwrap();
         let parts = [
-            bench.kernels.content(&x, &target, (0.5, true), &mut tap, &mut sums).unwrap(),
+            bench.kernels.content(&x, &target, (&slopes, 1), true, &mut tap, &mut sums).unwrap(),
             bench.kernels.squares(&x, &mut sums).unwrap(),
         ];
         let difference: Vec<f64> = wide_x.iter().zip(wide_target).map(|(x, t)| x - t).collect();
@@ -310,11 +255,12 @@ fn shapes_that_do_not_fit_are_refused() {
         (bench.features(64, size), bench.features(128, size), bench.features(128, other));
     let weights = Weights::convolution(&bench.machine, &vec![0.0; 9 * 64 * 128], 128, 64).unwrap();
     let short = bench.buffer(&[0.0; 15]);
+    let short_bias = Bias::new(&bench.machine, &[0.0; 15]).unwrap();
     let kernels = &bench.kernels;
     let error = kernels.convolve(&x, &weights, Finish::default(), &mut odd).unwrap_err();
     assert!(error.to_string().contains("128 channels of 4x4"), "{error}");
     for finish in [
-        Finish { bias: Some(&short), ..Finish::default() },
+        Finish { bias: Some(&short_bias), ..Finish::default() },
         Finish { rows: Some(&short), ..Finish::default() },
         Finish { tap: Some(&odd), ..Finish::default() },
     ] {
@@ -339,38 +285,13 @@ fn shapes_that_do_not_fit_are_refused() {
     assert!(Weights::adjoint(&bench.machine, &[0.0; 9], 64, 64).is_err());
 }
 
-/// A machine that leaves a kernel out.
-struct Without(Arc<Emulator>, &'static str);
-
-#[expect(unsafe_code, reason = "it passes on what it is asked")]
-impl Machine for Without {
-    fn allocate(&self, bytes: usize) -> Result<Allocation> {
-        self.0.allocate(bytes)
-    }
-    unsafe fn write(&self, to: u64, data: &[u8]) -> Result<()> {
-        // SAFETY: by the caller's promise, as below.
-        unsafe { self.0.write(to, data) }
-    }
-    unsafe fn read(&self, from: u64, data: &mut [u8]) -> Result<()> {
-        // SAFETY: as above.
-        unsafe { self.0.read(from, data) }
-    }
-    unsafe fn copy(&self, from: u64, to: u64, bytes: usize) -> Result<()> {
-        // SAFETY: as above.
-        unsafe { self.0.copy(from, to, bytes) }
-    }
-    unsafe fn launch(&self, kernel: &'static str, launch: Launch, arguments: &[Argument]) -> Result<()> {
-        // SAFETY: as above.
-        if kernel == self.1 { Ok(()) } else { unsafe { self.0.launch(kernel, launch, arguments) } }
-    }
-}
-
 #[test]
 fn a_machine_that_computes_something_else_is_told() {
     let Some(emulator) = Emulator::new() else { return };
     Kernels::new(emulator.clone()).try_out().unwrap();
     for kernel in ["stylecast_conv_small", "stylecast_gram", "stylecast_gram_finish"] {
-        let error = Kernels::new(Arc::new(Without(emulator.clone(), kernel))).try_out().unwrap_err();
+        let broken = Emulator { left_out: Some(kernel), ..(*emulator).clone() };
+        let error = Kernels::new(Arc::new(broken)).try_out().unwrap_err();
         assert!(error.to_string().contains("something else"), "{kernel}: {error}");
     }
 }

@@ -40,6 +40,9 @@ pub struct Agreement {
     pub device: String,
     /// How exact its products are.
     pub precision: String,
+    /// In half precision, in which way it convolves: `mma`, `wgmma` or `cudnn`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub convolutions: Option<String>,
     /// How the network shrinks pictures.
     pub pooling: String,
     /// The random pictures, to have them again.
@@ -147,6 +150,7 @@ pub fn compare(
         height: size.height,
         device,
         precision,
+        convolutions: subject.convolutions().map(|way| way.to_string()),
         pooling: settings.pooling.to_string(),
         seed,
         layers,

@@ -30,7 +30,7 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
         threads => threads.iter().copied().map(Some).collect(),
     };
     for threads in threads {
-        let place = Place::new(&args.device, threads);
+        let place = place(args, threads);
         let (network, device) = painter::network(&weights, args.pooling, place)?;
         let [device, dtype] = names(&device, args);
         for &size in &args.size {
@@ -46,6 +46,10 @@ pub(super) fn run(args: &BenchArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
+fn place(args: &BenchArgs, threads: Option<usize>) -> Place {
+    Place { convolutions: args.convolutions.0, ..Place::new(&args.device, threads) }
+}
+
 /// What the device and its arithmetic are called: only a GPU has a choice of the latter.
 fn names(device: &Device, args: &BenchArgs) -> [String; 2] {
     let name = device.to_string();
@@ -59,7 +63,7 @@ fn check(args: &BenchArgs, weights: &Weights, reporter: &Reporter) -> Result<Exi
     let threads = args.threads.first().copied();
     let mut passed = true;
     for pooling in [Pooling::Average, Pooling::Max] {
-        let (network, device) = painter::network(weights, pooling, Place::new(&args.device, threads))?;
+        let (network, device) = painter::network(weights, pooling, place(args, threads))?;
         let on_cpu = Place { device: DeviceChoice::Cpu, ..Place::new(&args.device, threads) };
         let (subject, device, cpu) = match device {
             Device::Cpu => {
@@ -84,12 +88,23 @@ fn check(args: &BenchArgs, weights: &Weights, reporter: &Reporter) -> Result<Exi
     Ok(if passed { Exit::Done } else { Exit::Model })
 }
 
+/// In which way it convolves, where there are several.
+fn by(way: Option<&str>) -> String {
+    way.map_or(String::new(), |way| format!(" by {way}"))
+}
+
 /// One comparison for people.
 fn agreement_told(a: &Agreement) -> String {
     let verdict = if a.passed { "agrees with" } else { "DIFFERS FROM" };
     let mut text = format!(
-        "{}x{}, {} pooling: {} {} {verdict} the CPU's engine (--seed {})\n",
-        a.width, a.height, a.pooling, a.device, a.precision, a.seed
+        "{}x{}, {} pooling: {} {}{} {verdict} the CPU's engine (--seed {})\n",
+        a.width,
+        a.height,
+        a.pooling,
+        a.device,
+        a.precision,
+        by(a.convolutions.as_deref()),
+        a.seed
     );
     text += &format!("  gradient: cosine {:.6}, relative error {:.1e}\n", a.cosine, a.relative_error);
     if let Some(worst) = a.layers.iter().min_by(|a, b| a.cosine.total_cmp(&b.cosine)) {
@@ -114,12 +129,13 @@ fn agreement_told(a: &Agreement) -> String {
 fn told(m: &Measurement) -> String {
     let level = m.level.as_deref().map_or(String::new(), |level| format!(" ({level})"));
     let mut text = format!(
-        "{}x{} on {}{level}, {} threads, {}: {:.4} s per iteration (fastest {:.4}), as {:.0} GFLOP/s done directly\n",
+        "{}x{} on {}{level}, {} threads, {}{}: {:.4} s per iteration (fastest {:.4}), as {:.0} GFLOP/s done directly\n",
         m.width,
         m.height,
         m.device,
         m.threads,
         m.dtype,
+        by(m.convolutions.as_deref()),
         m.seconds_per_iteration,
         m.fastest_seconds,
         m.direct_flops / 1e9

@@ -5,8 +5,9 @@ use super::screen::Screen;
 use super::styles::{StyleFile, StylePart, StyleSet};
 use super::{media, settings};
 use crate::device::{Device, DeviceChoice, Precision};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::frame::Size;
+use crate::kernels::cuda::Convolutions;
 use crate::models::WeightFile;
 use crate::stylize::{Blend, Look, PaintSettings, Painter, Part};
 use crate::vgg::{CpuSettings, Model, Network, Pooling, Weights};
@@ -17,6 +18,8 @@ pub(super) struct Place {
     pub(super) device: DeviceChoice,
     /// On a GPU.
     pub(super) precision: Precision,
+    /// In half precision; `None`: the best of our own.
+    pub(super) convolutions: Option<Convolutions>,
     /// `None`: all cores.
     pub(super) threads: Option<usize>,
 }
@@ -24,7 +27,30 @@ pub(super) struct Place {
 impl Place {
     /// What was asked for.
     pub(super) fn new(args: &DeviceArgs, threads: Option<usize>) -> Self {
-        Self { device: args.device, precision: args.precision, threads }
+        Self { device: args.device, precision: args.precision, convolutions: None, threads }
+    }
+
+    /// A way to convolve is a matter of half precision.
+    fn check(&self) -> Result<()> {
+        match self.convolutions {
+            Some(way) if self.precision != Precision::F16 => Err(Error::usage(format!(
+                "--convolutions {way} is for half precision, and products are asked for in {}",
+                self.precision
+            ))
+            .hint("add --precision f16, or leave --convolutions away")),
+            _ => Ok(()),
+        }
+    }
+
+    /// And of a GPU.
+    fn check_with(&self, device: &Device) -> Result<()> {
+        match (self.convolutions, device) {
+            (Some(way), Device::Cpu) => {
+                Err(Error::usage(format!("--convolutions {way} is for a GPU, and the CPU is used"))
+                    .hint("add --device cuda, or leave --convolutions away"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -40,16 +66,19 @@ pub(super) fn weights(args: &ModelArgs) -> Result<Weights> {
 
 /// The network on its device. A program that could use a GPU says why it does not.
 pub(super) fn network(weights: &Weights, pooling: Pooling, place: Place) -> Result<(Network, Device)> {
+    place.check()?;
     let device = Device::open(place.device)?;
     if let Some(why) = Device::why_not_the_gpu(place.device) {
         tracing::warn!("the CPU is used, because no GPU can be: {why}");
     }
+    place.check_with(&device)?;
     place.precision.apply();
     let cpu = CpuSettings { threads: place.threads, ..CpuSettings::default() };
     let network = match &device {
         #[cfg(feature = "cuda")]
         Device::Tensor(gpu) if place.precision == Precision::F16 => {
-            Network::half(weights, pooling, std::sync::Arc::new(crate::kernels::cuda::Gpu::new(gpu)?))
+            let machine = std::sync::Arc::new(crate::kernels::cuda::Gpu::new(gpu)?);
+            Network::half_by(weights, pooling, machine, place.convolutions)
         }
         device => Network::new(weights, pooling, device, cpu),
     };

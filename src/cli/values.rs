@@ -4,6 +4,7 @@
 use crate::device::DeviceChoice;
 use crate::error::Error;
 use crate::frame::Size;
+use crate::kernels::cuda::Convolutions;
 use crate::time::{TimeBase, Timestamp};
 use crate::vgg::Layer;
 use std::fmt;
@@ -94,6 +95,17 @@ pub(super) fn size(text: &str) -> Result<Size, String> {
 /// `auto`, `cpu`, `cuda`, `cuda:N`.
 pub(super) fn device(text: &str) -> Result<DeviceChoice, String> {
     parsed(text)
+}
+
+/// A way to convolve; `None` for `auto`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Way(pub(super) Option<Convolutions>);
+
+pub(super) fn way(text: &str) -> Result<Way, String> {
+    match text {
+        "auto" => Ok(Way(None)),
+        _ => parsed(text).map(|way| Way(Some(way))).map_err(|told| told.replace("of: ", "of: auto ")),
+    }
 }
 
 /// Layers and their weights: `conv1_1=1,conv2_1=0.5`; a name alone weighs 1.

@@ -44,6 +44,11 @@ impl<F> ContentTerm<F> {
         &self.target
     }
 
+    /// What it was made of, to be made of something else.
+    pub(super) fn into_target(self) -> F {
+        self.target
+    }
+
     /// The unweighted loss, from ‖F − P‖².
     pub(super) fn value(&self, distance_squared: f64) -> f64 {
         distance_squared / self.divisor

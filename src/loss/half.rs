@@ -36,6 +36,8 @@ struct Passes {
     picture: Buffer<f32>,
     parts: GramParts,
     sums: Sums,
+    /// The slopes of the content's terms, and what was written there.
+    slopes: (Buffer<f32>, Vec<f32>),
 }
 
 /// A style term's numbers.
@@ -85,6 +87,7 @@ impl HalfObjective {
                     picture: Buffer::new(machine, 3 * size.pixels())?,
                     parts: GramParts::new(machine, shapes)?,
                     sums: Sums::new(machine, terms.max(1))?,
+                    slopes: (Buffer::new(machine, terms)?, Vec::new()),
                 })
             }
         }
@@ -125,11 +128,13 @@ impl HalfObjective {
         let mut passes = self.passes(picture.size(), deepest, layers.len())?;
         passes.forward(&network, picture, deepest)?;
         passes.sums.clear();
+        // In the places of the last one's, so that all frames ask for the same.
+        let mut places = std::mem::take(&mut self.content).into_iter().map(ContentTerm::into_target);
         let mut kept = Vec::new();
         for &(layer, weight) in layers {
             let features = passes.plan.features(&network, layer).ok_or_else(|| missing(layer))?;
             let part = kernels.squares(features, &mut passes.sums)?;
-            kept.push((layer, weight, kernels.copy(features)?, part));
+            kept.push((layer, weight, kernels.copy(features, places.next())?, part));
         }
         let parts: Vec<Part> = kept.iter().map(|(.., part)| part.clone()).collect();
         let norms = passes.sums.read(&parts)?;
@@ -174,11 +179,24 @@ impl HalfObjective {
         if self.style.len() != style.len() {
             self.style = style.iter().map(|term| put(kernels, term)).collect::<Result<_>>()?;
         }
-        let Passes { plan, parts, sums, .. } = &mut passes;
+        let Passes { plan, parts, sums, slopes: (slopes, written), .. } = &mut passes;
         sums.clear();
         let scale = plan.scale();
+        let now = self.content.iter().map(|term| (scale * term.slope(settings.content_weight)) as f32);
+        let now: Vec<f32> = now.collect();
+        if *written != now {
+            slopes.write(&now)?;
+            *written = now;
+        }
+        if let (Some((hold, _)), None) = (others.hold, &self.hold) {
+            self.hold = Some(put_hold(kernels, hold)?);
+        }
+        if deepest.is_none() {
+            gradient.write(&vec![0.0; gradient.len()])?;
+        }
+        kernels.machine().repeats()?;
         let mut terms: Vec<(Term, Part)> = Vec::new();
-        let Self { style: on_device, content, .. } = self;
+        let Self { style: on_device, content, hold: held, .. } = self;
         let tap = |HalfTap { layer, features, gradient }: HalfTap<'_>| {
             let mut has_losses = false;
             let here = style.iter().zip(on_device.iter_mut()).enumerate();
@@ -204,30 +222,23 @@ impl HalfObjective {
                 if features.size() != term.target().size() {
                     return Err(other_size());
                 }
-                let slope = (scale * term.slope(settings.content_weight)) as f32;
-                let part = kernels.content(features, term.target(), (slope, has_losses), gradient, sums)?;
+                let part =
+                    kernels.content(features, term.target(), (slopes, i), has_losses, gradient, sums)?;
                 terms.push((Term::Content(i), part));
                 has_losses = true;
             }
             Ok(has_losses)
         };
-        match deepest {
-            Some(deepest) => {
-                plan.forward(&network, x, deepest)?;
-                plan.backward(&network, deepest, gradient, tap)?;
-            }
-            None => gradient.write(&vec![0.0; gradient.len()])?,
+        if let Some(deepest) = deepest {
+            plan.forward(&network, x, deepest)?;
+            plan.backward(&network, deepest, gradient, tap)?;
         }
         let each = 1.0 / x.len() as f64;
         if let Some(weight) = others.tv {
             let part = kernels.total_variation((x, size), (2.0 * weight * each) as f32, gradient, sums)?;
             terms.push((Term::TotalVariation(each), part));
         }
-        if let Some((hold, weight)) = others.hold {
-            let [target, certainty] = match &mut self.hold {
-                Some(hold) => hold,
-                none => none.insert(put_hold(kernels, hold)?),
-            };
+        if let (Some((_, weight)), Some([target, certainty])) = (others.hold, held) {
             let scale = (2.0 * weight * each) as f32;
             let part = kernels.temporal(x, [target, certainty], scale, gradient, sums)?;
             terms.push((Term::Temporal(each), part));

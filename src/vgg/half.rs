@@ -9,8 +9,7 @@ use super::memory::MemoryPlan;
 use super::{Layer, Model, Pooling, Weights};
 use crate::error::Result;
 use crate::frame::Size;
-use crate::kernels::cuda::{self, Buffer, Features, Finish, First, Kernels, Machine};
-use std::sync::Arc;
+use crate::kernels::cuda::{self, Bias, Buffer, Features, Finish, First, Kernels};
 
 /// A frozen VGG on a GPU, in half precision.
 pub struct HalfNetwork {
@@ -25,31 +24,32 @@ pub struct HalfNetwork {
 struct Conv {
     forward: cuda::Weights,
     backward: cuda::Weights,
-    bias: Buffer<f32>,
+    bias: Bias,
 }
 
 impl HalfNetwork {
-    /// Puts `weights` on the machine.
+    /// Puts `weights` on the machine of these kernels.
     ///
     /// # Errors
     /// [`crate::error::ErrorKind::Model`] when the machine refuses.
-    pub fn new(weights: &Weights, pooling: Pooling, machine: Arc<dyn Machine>) -> Result<Self> {
+    pub fn new(weights: &Weights, pooling: Pooling, kernels: Kernels) -> Result<Self> {
         let [head, tail @ ..] = weights.convs() else {
             return Err(crate::error::Error::model("the network has no convolutions"));
         };
         let n = weights.normalization();
         let gain = n.std.map(|std| n.scale / std);
         let offset = [0, 1, 2].map(|c| -n.mean[c] / n.std[c]);
-        let first = First::new(&machine, &head.kernel, &head.bias, (gain, offset))?;
+        let machine = kernels.machine();
+        let first = First::new(machine, &head.kernel, &head.bias, (gain, offset))?;
         let conv = |conv: &super::ConvWeights| {
             Ok(Conv {
-                forward: cuda::Weights::convolution(&machine, &conv.kernel, conv.outputs, conv.inputs)?,
-                backward: cuda::Weights::adjoint(&machine, &conv.kernel, conv.outputs, conv.inputs)?,
-                bias: Buffer::from_slice(&machine, &conv.bias)?,
+                forward: kernels.convolution(&conv.kernel, conv.outputs, conv.inputs)?,
+                backward: kernels.adjoint(&conv.kernel, conv.outputs, conv.inputs)?,
+                bias: Bias::new(machine, &conv.bias)?,
             })
         };
         let rest = tail.iter().map(conv).collect::<Result<_>>()?;
-        Ok(Self { kernels: Kernels::new(machine), model: weights.model(), pooling, first, rest })
+        Ok(Self { kernels, model: weights.model(), pooling, first, rest })
     }
 
     /// Which network this is.
@@ -71,10 +71,11 @@ impl HalfNetwork {
         let activations = layers().map(values).chain(content.iter().map(|&layer| values(layer))).sum::<u64>();
         // A tap as large as the largest layer, and what its pool leaves; pixels and gradient in float32.
         let largest = layers().map(values).max().unwrap_or(0);
+        let aside = if self.kernels.needs_room_aside() { largest } else { 0 };
         let pixels = 4 * 6 * size.pixels() as u64;
         // Gram matrices in parts: as many tiles of 64×64 as there are blocks, twice for what they are rounded up to.
         let parts = 4 * 2 * 264 * 64 * 64;
-        let work = 2 * (largest + largest / 4) + pixels + parts;
+        let work = 2 * (largest + largest / 4 + aside) + pixels + parts;
         MemoryPlan { network: 2 * network, activations: 2 * activations, work }
     }
 }
@@ -88,6 +89,8 @@ pub struct HalfPlan {
     pooled: Features,
     /// The gradient of the losses at one layer.
     tap: Features,
+    /// See [`Finish::aside`].
+    aside: Option<Features>,
 }
 
 /// A layer on the way back, for whoever has losses there.
@@ -121,6 +124,7 @@ impl HalfPlan {
             activations,
             pooled: Features::new(machine, Layer::CONV1_1.channels(), half)?,
             tap: features(&largest)?,
+            aside: network.kernels.needs_room_aside().then(|| features(&largest)).transpose()?,
         })
     }
 
@@ -186,7 +190,7 @@ impl HalfPlan {
         let kernels = &network.kernels;
         let layers: Vec<Layer> = network.model.layers().take_while(|layer| *layer <= deepest).collect();
         let scale = self.scale();
-        let Self { activations, pooled, tap: gradient, .. } = self;
+        let Self { activations, pooled, tap: gradient, aside, .. } = self;
         let mut at = |layer, features: &Features, gradient: &mut Features| {
             gradient.reshape(features.channels(), features.size())?;
             tap(HalfTap { layer, features, gradient })
@@ -201,7 +205,7 @@ impl HalfPlan {
             let has_losses = at(layers[position - 1], features, gradient)?;
             let tap = has_losses.then_some(&*gradient);
             if layers[position - 1].block() == layers[position].block() {
-                let finish = Finish { tap, masked: true, ..Finish::default() };
+                let finish = Finish { tap, masked: true, aside: aside.as_ref(), ..Finish::default() };
                 kernels.convolve(above, &conv.backward, finish, features)?;
             } else {
                 pooled.reshape(features.channels(), above.size())?;

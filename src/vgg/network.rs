@@ -6,7 +6,7 @@ use crate::device::Device;
 use crate::error::Result;
 use crate::frame::Size;
 use crate::kernels::cpu::{Algorithm, Cpu, Level, Threads};
-use crate::kernels::cuda::{Kernels, Machine};
+use crate::kernels::cuda::{Convolutions, Kernels, Machine, Queue};
 use candle_core::DType;
 use std::sync::Arc;
 
@@ -55,8 +55,22 @@ impl Network {
     /// # Errors
     /// [`crate::error::ErrorKind::Model`] when it does not, or refuses.
     pub fn half(weights: &Weights, pooling: Pooling, machine: Arc<dyn Machine>) -> Result<Self> {
-        Kernels::new(machine.clone()).try_out()?;
-        Ok(Self::Half(Arc::new(HalfNetwork::new(weights, pooling, machine)?)))
+        Self::half_by(weights, pooling, machine, None)
+    }
+
+    /// The same, convolving in the way that is asked for; without one, in the best of our own that the GPU has.
+    ///
+    /// # Errors
+    /// As [`Self::half`], and when the GPU has no such way.
+    pub fn half_by(
+        weights: &Weights,
+        pooling: Pooling,
+        machine: Arc<dyn Machine>,
+        asked: Option<Convolutions>,
+    ) -> Result<Self> {
+        let way = Kernels::tried(machine.clone(), asked)?.convolutions();
+        let kernels = Kernels::new(Arc::new(Queue::new(machine))).with_convolutions(way)?;
+        Ok(Self::Half(Arc::new(HalfNetwork::new(weights, pooling, kernels)?)))
     }
 
     /// Which network this is.
@@ -65,6 +79,14 @@ impl Network {
             Self::Cpu(network) => network.model(),
             Self::Tensor(network) => network.model(),
             Self::Half(network) => network.model(),
+        }
+    }
+
+    /// In which way it convolves; `None` outside of half precision.
+    pub fn convolutions(&self) -> Option<Convolutions> {
+        match self {
+            Self::Cpu(_) | Self::Tensor(_) => None,
+            Self::Half(network) => Some(network.kernels().convolutions()),
         }
     }
 

@@ -11,16 +11,30 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use stylecast::error::Result;
-use stylecast::kernels::cuda::{Allocation, Argument, Kernels, Launch, Machine};
+use stylecast::kernels::cuda::{
+    Allocation, Argument, Call, Composed, Convolution, Convolutions, Kernels, Launch, Machine,
+};
+
+#[path = "plain_library.rs"]
+mod plain_library;
 
 type Kernel = unsafe extern "C" fn(u32, u32, u32, u32, u32, u32, u32, *mut *mut c_void);
 
+#[derive(Clone)]
 pub struct Emulator {
-    library: &'static Library,
+    pub library: &'static Library,
+    /// In which ways it convolves; plain loops stand in for cuDNN.
+    pub ways: &'static [Convolutions],
+    /// A kernel that does nothing.
+    pub left_out: Option<&'static str>,
+    /// Whether it puts calls together.
+    pub composes: bool,
+    /// How often calls were made as one.
+    pub as_one: Arc<AtomicUsize>,
     /// The kernels that ran.
-    pub ran: Mutex<Vec<&'static str>>,
+    pub ran: Arc<Mutex<Vec<&'static str>>>,
     /// How many bytes each reading took.
-    pub reads: Mutex<Vec<usize>>,
+    pub reads: Arc<Mutex<Vec<usize>>>,
     /// Bytes of memory that are in use.
     pub held: Arc<AtomicUsize>,
 }
@@ -38,9 +52,24 @@ impl Emulator {
     pub fn new() -> Option<Arc<Self>> {
         static LIBRARY: OnceLock<Option<Library>> = OnceLock::new();
         let library = LIBRARY.get_or_init(compiled).as_ref()?;
-        Some(Arc::new(Self { library, ran: Mutex::default(), reads: Mutex::default(), held: Arc::default() }))
+        Some(Arc::new(Self {
+            library,
+            ways: &[Convolutions::Mma],
+            left_out: None,
+            composes: true,
+            as_one: Arc::default(),
+            ran: Arc::default(),
+            reads: Arc::default(),
+            held: Arc::default(),
+        }))
     }
 }
+
+/// Every way to convolve.
+pub const WAYS: [Convolutions; 3] = [Convolutions::Mma, Convolutions::Wgmma, Convolutions::Cudnn];
+
+/// What [`Emulator::ran`] says of a convolution by the library.
+pub const LIBRARY: &str = "library";
 
 /// Kernels on an emulator of their own, and random numbers to try them on.
 pub struct Bench {
@@ -120,9 +149,14 @@ impl Machine for Emulator {
 
     unsafe fn launch(&self, kernel: &'static str, launch: Launch, arguments: &[Argument]) -> Result<()> {
         self.ran.lock().unwrap().push(kernel);
+        if self.left_out == Some(kernel) {
+            return Ok(());
+        }
         // What CUDA refuses.
         assert!(launch.grid.iter().all(|n| *n > 0) && launch.grid[1] <= 65535, "{kernel}: {launch:?}");
-        assert!(launch.block <= 1024 && launch.shared <= 49152, "{kernel}: {launch:?}");
+        // Of compute capability 9.0, where it is asked for.
+        let most = if kernel.starts_with("stylecast_wgmma") { 227 * 1024 } else { 48 * 1024 };
+        assert!(launch.block <= 1024 && launch.shared <= most, "{kernel}: {launch:?}");
         let mut arguments = arguments.to_vec();
         let mut pointers: Vec<*mut c_void> = arguments
             .iter_mut()
@@ -140,6 +174,37 @@ impl Machine for Emulator {
             run(x, y, z, launch.block, 1, 1, launch.shared, pointers.as_mut_ptr());
         }
         Ok(())
+    }
+
+    fn convolves_by(&self, way: Convolutions) -> Result<(), String> {
+        self.ways.contains(&way).then_some(()).ok_or_else(|| "an emulator that was told not to".into())
+    }
+
+    unsafe fn convolve(&self, convolution: &Convolution) -> Result<()> {
+        self.ran.lock().unwrap().push(LIBRARY);
+        // SAFETY: by the caller's promise, memory being memory of this process.
+        unsafe { plain_library::convolve(convolution) };
+        Ok(())
+    }
+
+    unsafe fn compose(&self, calls: &[Call]) -> Result<Option<Box<dyn Composed>>> {
+        Ok(self.composes.then(|| -> Box<dyn Composed> {
+            Box::new(Whole { calls: calls.to_vec(), machine: self.clone() })
+        }))
+    }
+}
+
+/// Calls made as one.
+struct Whole {
+    calls: Vec<Call>,
+    machine: Emulator,
+}
+
+impl Composed for Whole {
+    unsafe fn run(&self) -> Result<()> {
+        self.machine.as_one.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: by the caller's promise.
+        self.calls.iter().try_for_each(|call| unsafe { call.make(&self.machine) })
     }
 }
 

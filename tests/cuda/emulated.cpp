@@ -2,6 +2,7 @@
 
 #include "emulator.h"
 #include "engine.cu"
+#include "hopper.cu"
 
 #define EMULATE(kernel)                                                                                                \
     extern "C" void emulate_##kernel(unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,     \
@@ -14,6 +15,10 @@ EMULATE(stylecast_first_backward)
 EMULATE(stylecast_conv_128)
 EMULATE(stylecast_conv_64)
 EMULATE(stylecast_conv_small)
+EMULATE(stylecast_wgmma_256)
+EMULATE(stylecast_wgmma_128)
+EMULATE(stylecast_wgmma_64)
+EMULATE(stylecast_finish)
 EMULATE(stylecast_pool_forward)
 EMULATE(stylecast_pool_backward)
 EMULATE(stylecast_gram)

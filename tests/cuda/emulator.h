@@ -123,7 +123,7 @@ emulator_switch:
 .size emulator_switch, .-emulator_switch
 )");
 
-constexpr size_t STACK = 64 * 1024, GUARD = 1024, WARP = 32;
+constexpr size_t STACK = 64 * 1024, GUARD = 1024, WARP = 32; // GUARD keeps the memory aligned, as addresses count
 constexpr unsigned char POISON = 0xff; // halves and floats that are not numbers
 
 enum class State { Ready, Waiting, Done };
@@ -134,6 +134,39 @@ struct Copy {
     bool valid;
 };
 
+// What products on shared memory (emulator_wgmma.h) have to know: of 16 bytes there,
+struct Chunk {
+    bool copied;
+    uint32_t writer, fences;  // the thread whose copy came last, and how many fences it had passed by then
+    uint32_t coming, readers; // copies not waited for, and products under way that read here
+};
+
+// of sums that a thread lends to products,
+struct Sums {
+    float *d;
+    std::vector<float> values; // what d will hold; meanwhile it holds what is not a number
+    size_t products;           // under way
+    uint32_t fences;           // the thread had passed when it got them back
+};
+
+// of a factor, lines of 16 halves,
+struct Factor {
+    std::vector<uint32_t> places; // of its chunks, two a line
+    std::vector<unsigned char> bytes;
+    std::vector<float> values; // [16][line]
+};
+
+// and of a warp's part of a product.
+struct Product {
+    std::shared_ptr<const Factor> a, b;
+    float *d[32];
+};
+
+struct Products {
+    std::deque<std::vector<Product>> groups;
+    std::vector<Product> open;
+};
+
 struct Fiber {
     void *stack_pointer;
     State state;
@@ -141,6 +174,8 @@ struct Fiber {
     void *slot; // what it brings to a collective of its warp
     std::deque<std::vector<Copy>> groups;
     std::vector<Copy> open;
+    std::vector<Sums> sums;
+    uint32_t memory_fences, register_fences; // it has passed
 };
 
 struct Block {
@@ -151,6 +186,9 @@ struct Block {
     void *scheduler;
     size_t current, at_barrier, done;
     std::vector<size_t> in_warp; // lanes that have come to a collective
+    std::vector<size_t> in_warpgroup;
+    std::vector<Chunk> chunks;
+    std::vector<Products> products; // of each warp
     uint64_t chance;
     void (*body)(void *);
     void *arguments;
@@ -195,6 +233,9 @@ static void run_block() {
     block->fibers.resize(threads);
     block->stacks.resize(threads * STACK + 64);
     block->in_warp.assign(threads / WARP, 0);
+    block->in_warpgroup.assign(threads / (4 * WARP) + 1, 0);
+    block->chunks.assign(block->shared.size() / 16 + 1, Chunk{});
+    block->products.assign(threads / WARP, Products{});
     block->at_barrier = block->done = 0;
     for (size_t i = 0; i < threads; ++i) {
         Fiber &fiber = block->fibers[i];
@@ -206,6 +247,8 @@ static void run_block() {
         fiber.thread = {static_cast<unsigned>(i), 0, 0};
         fiber.groups.clear();
         fiber.open.clear();
+        fiber.sums.clear();
+        fiber.memory_fences = fiber.register_fences = 0;
     }
     const size_t warps = threads / WARP;
     while (block->done < threads) {
@@ -225,6 +268,9 @@ static void run_block() {
             }
         }
         if (!any) fail("threads wait for others that never come");
+    }
+    for (const Products &products : block->products) {
+        if (!products.groups.empty() || !products.open.empty()) fail("a block has ended with products under way");
     }
     for (size_t i = 0; i < GUARD; ++i) {
         if (block->shared[i] != POISON || block->shared[block->shared.size() - 1 - i] != POISON) {
@@ -311,6 +357,9 @@ static unsigned char *in_shared(uint32_t address) {
 
 static void copy_16(uint32_t to, const void *from, bool valid) {
     unsigned char *place = in_shared(to);
+    emulator::Chunk &chunk = emulator::block->chunks[to / 16];
+    if (chunk.readers) emulator::fail("a copy to where a product still reads");
+    chunk.coming++;
     if (valid && reinterpret_cast<uintptr_t>(from) % 16) emulator::fail("a copy from what is not aligned");
     memset(place, emulator::POISON, 16);
     emulator::self().open.push_back({place, from, valid});
@@ -323,11 +372,15 @@ static void copies_commit() {
 }
 
 template <int N> static void copies_wait() {
-    auto &groups = emulator::self().groups;
+    using namespace emulator;
+    auto &groups = self().groups;
     for (; groups.size() > N; groups.pop_front()) {
-        for (const emulator::Copy &copy : groups.front()) {
+        for (const Copy &copy : groups.front()) {
             if (copy.valid) memcpy(copy.to, copy.from, 16);
             else memset(copy.to, 0, 16);
+            Chunk &chunk = block->chunks[(copy.to - block->shared.data()) / 16];
+            chunk.copied = true, chunk.writer = block->current, chunk.fences = self().memory_fences;
+            chunk.coming--;
         }
     }
 }

@@ -166,6 +166,10 @@ pub(crate) struct BenchArgs {
     pub(crate) model: ModelArgs,
     #[command(flatten)]
     pub(crate) device: DeviceArgs,
+    /// What convolves at --precision f16: mma or wgmma, kernels of our own (wgmma on compute capability 9.0 alone);
+    /// cudnn; or auto, the best of our own that the GPU has.
+    #[arg(long, value_name = "WAY", default_value = "auto", value_parser = values::way)]
+    pub(crate) convolutions: values::Way,
     #[command(flatten)]
     pub(crate) json: JsonArgs,
 }

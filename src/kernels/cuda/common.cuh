@@ -10,7 +10,11 @@
 #include <cuda_fp16.h>
 #include <stdint.h>
 
-extern __shared__ __align__(128) unsigned char dynamic_shared_bytes[];
+// How dynamic shared memory is aligned. A module may ask for more.
+#ifndef SHARED_ALIGNMENT
+#define SHARED_ALIGNMENT 128
+#endif
+extern __shared__ __align__(SHARED_ALIGNMENT) unsigned char dynamic_shared_bytes[];
 
 // The block's dynamic shared memory.
 static __device__ __forceinline__ unsigned char *dynamic_shared() {

@@ -3,6 +3,7 @@
 // [pixel][tap × channel] is gathered while it is copied to shared memory ("implicit GEMM").
 
 #include "common.cuh"
+#include "finish.cuh"
 
 // A block makes BM pixels × BN output channels, its four warps WM × WN each. The sum over taps × channels goes in
 // steps of 32 channels of one tap. Copies run STAGES - 1 steps ahead of the tensor cores.
@@ -37,14 +38,7 @@ conv(const half *__restrict__ x, const half *__restrict__ w, const float *__rest
     // Which taps of these pixels lie within the picture, a bit each.
     uint32_t inside[BM / LINES];
 #pragma unroll
-    for (int j = 0; j < BM / LINES; ++j) {
-        const int p = m0 + line + j * LINES;
-        const int py = p / W, px = p - py * W;
-        uint32_t row = 2u | (px > 0 ? 1u : 0u) | (px + 1 < W ? 4u : 0u);
-        uint32_t bits = row << 3 | (py > 0 ? row : 0u) | (py + 1 < H ? row << 6 : 0u);
-        if (taps == 1) bits = 1u;
-        inside[j] = p < pixels ? bits : 0u;
-    }
+    for (int j = 0; j < BM / LINES; ++j) inside[j] = taps_inside(m0 + line + j * LINES, H, W, taps);
 
     // The step whose copies come next.
     int next_tap = 0, next_channel = 0, next_stage = 0;
@@ -112,59 +106,13 @@ conv(const half *__restrict__ x, const half *__restrict__ w, const float *__rest
         if (++stage == STAGES) stage = 0;
     }
 
-    // The sums pass through shared memory, 16 pixels of a warp at a time, so that a thread gets eight channels in
-    // a row. Eight floats of padding keep the writes in different banks.
+    // 16 pixels of a warp at a time.
     copies_wait<0>();
     __syncthreads();
-    constexpr int STRIDE = WN + 8, PARTS = WN / 8;
-    float *own = reinterpret_cast<float *>(shared) + warp * 16 * STRIDE;
+    float *own = reinterpret_cast<float *>(shared) + warp * 16 * (WN + 8);
 #pragma unroll
-    for (int i = 0; i < MT; ++i) {
-#pragma unroll
-        for (int j = 0; j < NT; ++j) {
-            float *to = own + lane / 4 * STRIDE + j * 8 + lane % 4 * 2;
-            *reinterpret_cast<float2 *>(to) = make_float2(sums[i][j][0], sums[i][j][1]);
-            *reinterpret_cast<float2 *>(to + 8 * STRIDE) = make_float2(sums[i][j][2], sums[i][j][3]);
-        }
-        __syncwarp();
-#pragma unroll
-        for (int part = lane; part < 16 * PARTS; part += 32) {
-            const int line16 = part / PARTS, channel = part % PARTS * 8;
-            const int p = m0 + wm + i * 16 + line16, o = n0 + wn + channel;
-            if (p >= pixels) continue;
-            const long long at = static_cast<long long>(p) * cout + o;
-            float v[8], other[8];
-            load_8(v, own + line16 * STRIDE + channel);
-#pragma unroll
-            for (int e = 0; e < 8; ++e) v[e] *= scale;
-            if (bias) {
-                load_8(other, bias + o);
-#pragma unroll
-                for (int e = 0; e < 8; ++e) v[e] += other[e];
-            }
-            if (rows) {
-                const float row = rows[p];
-#pragma unroll
-                for (int e = 0; e < 8; ++e) v[e] *= row;
-            }
-            if (tap) {
-                load_8(other, tap + at);
-#pragma unroll
-                for (int e = 0; e < 8; ++e) v[e] += other[e];
-            }
-            if (mask) {
-                load_8(other, mask + at);
-#pragma unroll
-                for (int e = 0; e < 8; ++e) v[e] = other[e] > 0.0f ? v[e] : 0.0f;
-            }
-            if (relu) {
-#pragma unroll
-                for (int e = 0; e < 8; ++e) v[e] = v[e] < 0.0f ? 0.0f : v[e];
-            }
-            store_8(y + at, v);
-        }
-        __syncwarp();
-    }
+    for (int i = 0; i < MT; ++i)
+        finish_16(own, sums[i], m0 + wm + i * 16, n0 + wn, bias, rows, tap, mask, scale, relu, y, pixels, cout);
 }
 
 // v[p][o] = scale Σ_{t,i} x[p + offset(t)][i] w[t][o][i], zero outside the picture, t = 3 (dy + 1) + dx + 1 for nine

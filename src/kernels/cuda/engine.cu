@@ -6,6 +6,7 @@
 // 16 bytes. Results do not depend on the order in which blocks run.
 
 #include "conv.cu"
+#include "finish.cu"
 #include "first.cu"
 #include "gram.cu"
 #include "losses.cu"

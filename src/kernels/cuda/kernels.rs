@@ -4,10 +4,9 @@
 //! Each kernel's equation stands with its source (`*.cu`).
 #![expect(unsafe_code, reason = "a kernel trusts the sizes it is told")]
 
+use super::convolve::Convolutions;
 use super::machine::{Argument, Buffer, Launch, Machine};
-use super::operands::{
-    Compared, FIRST, Features, Finish, First, GramParts, NOTHING, Part, SUM_BLOCKS, Sums, Weights, splits,
-};
+use super::operands::{Compared, FIRST, Features, First, GramParts, NOTHING, Part, SUM_BLOCKS, Sums, splits};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::kernels::cpu::pool::Pooling;
@@ -18,7 +17,8 @@ use std::sync::Arc;
 pub struct Kernels {
     machine: Arc<dyn Machine>,
     /// Blocks that keep all of the machine busy.
-    full: u32,
+    pub(super) full: u32,
+    pub(super) convolutions: Convolutions,
 }
 
 pub(super) fn address<T: bytemuck::Pod>(buffer: Option<&Buffer<T>>) -> Argument {
@@ -33,30 +33,13 @@ pub(super) fn blocks(work: usize, each: usize) -> u32 {
     u32::try_from(work.div_ceil(each)).unwrap_or(u32::MAX)
 }
 
-/// The tile of a convolution: its kernel, pixels and output channels of a block, bytes of shared memory.
-type Tile = (&'static str, usize, usize, u32);
-
-const TILES: [Tile; 3] = [
-    ("stylecast_conv_128", 128, 128, 49152),
-    ("stylecast_conv_64", 128, 64, 36864),
-    ("stylecast_conv_small", 64, 64, 32768),
-];
-
 /// Two blocks for every multiprocessor of a large GPU.
 const FULL: u32 = 264;
 
-/// The largest tile of which there are enough, else the smallest.
-fn tile(pixels: usize, outputs: usize, full: u32) -> Tile {
-    let fills = |&(_, height, width, _): &Tile| {
-        outputs.is_multiple_of(width) && blocks(pixels, height) * blocks(outputs, width) >= full
-    };
-    TILES.into_iter().find(fills).unwrap_or(TILES[2])
-}
-
 impl Kernels {
-    /// Those of this machine.
+    /// Those of this machine, with those convolutions that every machine has.
     pub fn new(machine: Arc<dyn Machine>) -> Self {
-        Self { machine, full: FULL }
+        Self { machine, full: FULL, convolutions: Convolutions::Mma }
     }
 
     /// On a machine that so many blocks keep busy.
@@ -113,40 +96,6 @@ impl Kernels {
         let rest = [dx.address(), int(size.height), int(size.width)];
         let launch = Launch { grid, block: 128, shared: 24576 };
         self.run("stylecast_first_backward", launch, &[&weights[..], &rest].concat())
-    }
-
-    /// `y` = `x` convolved with `weights`, finished.
-    ///
-    /// # Errors
-    /// As [`Self::first_forward`].
-    pub fn convolve(
-        &self,
-        x: &Features,
-        weights: &Weights,
-        finish: Finish<'_>,
-        y: &mut Features,
-    ) -> Result<()> {
-        let Weights { numbers, inputs, outputs, taps } = weights;
-        let size = x.size;
-        x.expect("a convolution's input", *inputs, size)?;
-        y.expect("a convolution's output", *outputs, size)?;
-        if let Some(tap) = finish.tap {
-            tap.expect("what is added", *outputs, size)?;
-        }
-        let lengths =
-            [finish.bias.map(|bias| (bias, *outputs)), finish.rows.map(|rows| (rows, size.pixels()))];
-        if lengths.iter().flatten().any(|(buffer, length)| buffer.len() < *length) {
-            return Err(Error::model("a convolution's bias or map is too short"));
-        }
-        let (kernel, height, width, shared) = tile(size.pixels(), *outputs, self.full);
-        let grid = [blocks(size.pixels(), height), blocks(*outputs, width), 1];
-        let own = y.numbers.address();
-        let operands = [x.numbers.address(), numbers.address(), address(finish.bias), address(finish.rows)];
-        let mask = if finish.masked { own } else { NOTHING };
-        let finished = [finish.tap(own), mask, Argument::Float(finish.scale), int(finish.relu.into()), own];
-        let shape = [int(size.height), int(size.width), int(*inputs), int(*outputs), int(*taps)];
-        let launch = Launch { grid, block: 128, shared };
-        self.run(kernel, launch, &[&operands[..], &finished, &shape].concat())
     }
 
     /// `y`, half as large, is what pooling 2×2 leaves of `x`; an odd last row or column is dropped.
@@ -272,7 +221,8 @@ impl Kernels {
         self.run("stylecast_gram_finish", launch, &[&memory[..], &shape].concat())
     }
 
-    /// `tap` = `slope · (x − target)`, or that added to it, and the parts of `‖x − target‖²`.
+    /// `tap` = `slope · (x − target)`, or that added to it, and the parts of `‖x − target‖²`. The slope is one of
+    /// `slopes`.
     ///
     /// # Errors
     /// As [`Self::first_forward`].
@@ -280,16 +230,20 @@ impl Kernels {
         &self,
         x: &Features,
         target: &Features,
-        (slope, onto): (f32, bool),
+        (slopes, slope): (&Buffer<f32>, usize),
+        onto: bool,
         tap: &mut Features,
         sums: &mut Sums,
     ) -> Result<Part> {
+        if slope >= slopes.len() {
+            return Err(Error::model("the content's slope is missing"));
+        }
         target.expect("the content's features", x.channels, x.size)?;
         tap.expect("the content's gradient", x.channels, x.size)?;
         let (at, part) = sums.part(SUM_BLOCKS)?;
         let launch = Launch { grid: [SUM_BLOCKS as u32, 1, 1], block: 256, shared: 0 };
         let memory =
-            [x.numbers.address(), target.numbers.address(), Argument::Float(slope), tap.numbers.address()];
+            [x.numbers.address(), target.numbers.address(), slopes.address_at(slope), tap.numbers.address()];
         let rest = [int(onto.into()), at, Argument::Long(x.count() as i64)];
         self.run("stylecast_content", launch, &[&memory[..], &rest].concat())?;
         Ok(part)
@@ -306,12 +260,18 @@ impl Kernels {
         Ok(part)
     }
 
-    /// Another of the same.
+    /// Another of the same, in the place of one that is no longer needed if it has the right shape.
     ///
     /// # Errors
     /// Not enough memory, or a failing device.
-    pub fn copy(&self, x: &Features) -> Result<Features> {
-        let mut copy = Features::new(&self.machine, x.channels, x.size)?;
+    pub fn copy(&self, x: &Features, place: Option<Features>) -> Result<Features> {
+        let mut copy = match place {
+            Some(place) if (place.channels, place.size) == (x.channels, x.size) => place,
+            other => {
+                drop(other);
+                Features::new(&self.machine, x.channels, x.size)?
+            }
+        };
         copy.numbers.copy(&x.numbers, x.count())?;
         Ok(copy)
     }

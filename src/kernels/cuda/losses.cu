@@ -3,12 +3,15 @@
 #include "common.cuh"
 
 // tap[i] = (accumulate ? tap[i] : 0) + slope (x[i] - target[i]), saturated; sums[block] = the block's part of
-// Σ (x - target)².
+// Σ (x - target)². The slope is in memory, because it is another one for every frame, and calls that are the same
+// for all frames can be made as one.
 //
 // x, target and tap of n halves, n a multiple of 8; tap may be null, for the sums alone. Any grid, 256 threads.
 extern "C" __global__ void __launch_bounds__(256)
-    stylecast_content(const half *__restrict__ x, const half *__restrict__ target, float slope, half *tap,
-                      int accumulate, float *__restrict__ sums, long long n) {
+    stylecast_content(const half *__restrict__ x, const half *__restrict__ target,
+                      const float *__restrict__ slope_, half *tap, int accumulate, float *__restrict__ sums,
+                      long long n) {
+    const float slope = *slope_;
     float squares = 0.0f;
     const long long stride = static_cast<long long>(gridDim.x) * 256;
     for (long long i = blockIdx.x * 256LL + threadIdx.x; i < n / 8; i += stride) {

@@ -5,7 +5,8 @@
 
 #![expect(unsafe_code, reason = "a machine trusts addresses and lengths")]
 
-use crate::error::Result;
+use super::convolve::{Convolution, Convolutions};
+use crate::error::{Error, Result};
 use bytemuck::Pod;
 use std::any::Any;
 use std::marker::PhantomData;
@@ -54,6 +55,107 @@ pub trait Machine: Send + Sync {
     /// # Errors
     /// A failing device.
     unsafe fn launch(&self, kernel: &'static str, launch: Launch, arguments: &[Argument]) -> Result<()>;
+
+    /// Whether it can convolve in this way.
+    ///
+    /// # Errors
+    /// Why not, as a part of a sentence.
+    fn convolves_by(&self, way: Convolutions) -> Result<(), String> {
+        match way {
+            Convolutions::Mma => Ok(()),
+            Convolutions::Wgmma => Err("this machine has no kernels by wgmma".into()),
+            Convolutions::Cudnn => Err("this machine has no cuDNN".into()),
+        }
+    }
+
+    /// Convolves by its library, [`Convolutions::Cudnn`].
+    ///
+    /// # Safety
+    /// Memory is as large as the convolution's shape says, and `to` overlaps nothing else.
+    ///
+    /// # Errors
+    /// No library; a failing device.
+    unsafe fn convolve(&self, _convolution: &Convolution) -> Result<()> {
+        Err(Error::model("this machine has no library that convolves"))
+    }
+
+    /// Tells that what is asked from here to the next reading is likely to be asked again, just so.
+    ///
+    /// # Errors
+    /// A failing device.
+    fn repeats(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Puts calls together without making them; `None` where the machine has no way to.
+    ///
+    /// # Safety
+    /// As for each of the calls.
+    ///
+    /// # Errors
+    /// A failing device.
+    unsafe fn compose(&self, _calls: &[Call]) -> Result<Option<Box<dyn Composed>>> {
+        Ok(None)
+    }
+}
+
+/// Calls that are made as one.
+pub trait Composed: Send {
+    /// Makes them all, in their order.
+    ///
+    /// # Safety
+    /// As for each of the calls, at this moment.
+    ///
+    /// # Errors
+    /// A failing device.
+    unsafe fn run(&self) -> Result<()>;
+}
+
+/// What is asked of a machine without an answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Call {
+    /// [`Machine::launch`].
+    Launch {
+        /// Which.
+        kernel: &'static str,
+        /// By how many threads.
+        launch: Launch,
+        /// With what.
+        arguments: Vec<Argument>,
+    },
+    /// [`Machine::copy`].
+    Copy {
+        /// Address.
+        from: u64,
+        /// Address.
+        to: u64,
+        /// How many.
+        bytes: usize,
+    },
+    /// [`Machine::convolve`].
+    Convolve(Convolution),
+}
+
+impl Call {
+    /// Makes it.
+    ///
+    /// # Safety
+    /// As for what it calls.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub unsafe fn make(&self, machine: &dyn Machine) -> Result<()> {
+        match self {
+            // SAFETY: by the caller's promise, as below.
+            Self::Launch { kernel, launch, arguments } => unsafe {
+                machine.launch(kernel, *launch, arguments)
+            },
+            // SAFETY: see above.
+            Self::Copy { from, to, bytes } => unsafe { machine.copy(*from, *to, *bytes) },
+            // SAFETY: see above.
+            Self::Convolve(convolution) => unsafe { machine.convolve(convolution) },
+        }
+    }
 }
 
 /// Memory of a machine, given back when it is dropped.
@@ -124,6 +226,11 @@ impl<T: Pod> Buffer<T> {
     /// Whether there is room for none.
     pub fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// Where they are.
+    pub(super) fn place(&self) -> u64 {
+        self.memory.address
     }
 
     /// Where they are, for a kernel.

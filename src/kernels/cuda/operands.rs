@@ -1,5 +1,6 @@
 //! What the kernels work on: features, weights, and where results go.
 
+use super::convolve::Direction;
 use super::machine::{Argument, Buffer, Machine};
 use crate::error::{Error, Result};
 use crate::frame::Size;
@@ -125,11 +126,20 @@ impl First {
 
 /// What features are convolved with, or, with one tap, multiplied by.
 pub struct Weights {
-    /// `[taps][outputs][inputs]`.
     pub(super) numbers: Buffer<f16>,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) taps: usize,
+    pub(super) order: Order,
+}
+
+/// In which order weights lie, which decides who convolves with them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// `[taps][outputs][inputs]`, for our kernels.
+    Taps,
+    /// `[outputs][taps][inputs]` of the convolution forward, for a library that goes through it in this direction.
+    Library(Direction),
 }
 
 impl Weights {
@@ -146,6 +156,28 @@ impl Weights {
         check_kernel(kernel, outputs, inputs)?;
         let at = |tap: usize, o: usize, i: usize| kernel[(o * inputs + i) * 9 + tap];
         Self::new(machine, at, outputs, inputs)
+    }
+
+    /// Such a convolution or its gradient, for the machine's library.
+    ///
+    /// # Errors
+    /// As [`Self::convolution`].
+    pub(super) fn for_library(
+        machine: &Arc<dyn Machine>,
+        kernel: &[f32],
+        outputs: usize,
+        inputs: usize,
+        direction: Direction,
+    ) -> Result<Self> {
+        check_kernel(kernel, outputs, inputs)?;
+        let at = |n: usize| kernel[(n / (9 * inputs) * inputs + n % inputs) * 9 + n / inputs % 9];
+        let numbers: Vec<f16> = (0..kernel.len()).map(|n| f16::from_f32(at(n))).collect();
+        let numbers = Buffer::from_slice(machine, &numbers)?;
+        let order = Order::Library(direction);
+        Ok(match direction {
+            Direction::Forward => Self { numbers, inputs, outputs, taps: 9, order },
+            Direction::Backward => Self { numbers, inputs: outputs, outputs: inputs, taps: 9, order },
+        })
     }
 
     /// Its gradient: channels change places, and the kernel is turned by 180°.
@@ -172,7 +204,8 @@ impl Weights {
         let all =
             (0..9).flat_map(|tap| (0..outputs).flat_map(move |o| (0..inputs).map(move |i| (tap, o, i))));
         let numbers: Vec<f16> = all.map(|(tap, o, i)| f16::from_f32(at(tap, o, i))).collect();
-        Ok(Self { numbers: Buffer::from_slice(machine, &numbers)?, inputs, outputs, taps: 9 })
+        let numbers = Buffer::from_slice(machine, &numbers)?;
+        Ok(Self { numbers, inputs, outputs, taps: 9, order: Order::Taps })
     }
 
     /// Room for the coefficients of a Gram matrix's gradient, `[channels, channels]`.
@@ -182,7 +215,7 @@ impl Weights {
     pub fn coefficients(machine: &Arc<dyn Machine>, channels: usize) -> Result<Self> {
         check_channels(channels)?;
         let numbers = Buffer::new(machine, channels * channels)?;
-        Ok(Self { numbers, inputs: channels, outputs: channels, taps: 1 })
+        Ok(Self { numbers, inputs: channels, outputs: channels, taps: 1, order: Order::Taps })
     }
 }
 
@@ -198,13 +231,32 @@ fn check_kernel(kernel: &[f32], outputs: usize, inputs: usize) -> Result<()> {
     )))
 }
 
+/// What is added to features, a number for each channel.
+pub struct Bias {
+    pub(super) exact: Buffer<f32>,
+    /// For a library, which takes it as it takes features.
+    pub(super) rounded: Buffer<f16>,
+}
+
+impl Bias {
+    /// Puts it on the machine.
+    ///
+    /// # Errors
+    /// Not enough memory.
+    pub fn new(machine: &Arc<dyn Machine>, numbers: &[f32]) -> Result<Self> {
+        let rounded: Vec<f16> = numbers.iter().map(|number| f16::from_f32(*number)).collect();
+        let exact = Buffer::from_slice(machine, numbers)?;
+        Ok(Self { exact, rounded: Buffer::from_slice(machine, &rounded)? })
+    }
+}
+
 /// What becomes of the sums of products of a convolution, in this order.
 #[derive(Clone, Copy)]
 pub struct Finish<'a> {
     /// Multiplied by.
     pub scale: f32,
-    /// Added, a number for each channel.
-    pub bias: Option<&'a Buffer<f32>>,
+    /// Added.
+    pub bias: Option<&'a Bias>,
     /// Multiplied by a number for each pixel.
     pub rows: Option<&'a Buffer<f32>>,
     /// Added.
@@ -215,6 +267,9 @@ pub struct Finish<'a> {
     pub masked: bool,
     /// Nothing negative is left.
     pub relu: bool,
+    /// Room for as much as the output is. A library that convolves in place takes it, where what is there is still
+    /// needed: [`super::Kernels::needs_room_aside`].
+    pub aside: Option<&'a Features>,
 }
 
 /// Where sums of squares go, one for each block of threads, to be read together at the end.
@@ -317,7 +372,16 @@ impl Finish<'_> {
 
 impl Default for Finish<'_> {
     fn default() -> Self {
-        Self { scale: 1.0, bias: None, rows: None, tap: None, onto: false, masked: false, relu: false }
+        Self {
+            scale: 1.0,
+            bias: None,
+            rows: None,
+            tap: None,
+            onto: false,
+            masked: false,
+            relu: false,
+            aside: None,
+        }
     }
 }
 
