@@ -29,26 +29,32 @@ impl Pixels {
     /// From packed bytes: each divided by 255.
     pub fn from_frame(frame: &Frame) -> Self {
         let mut pixels = Self::zeros(frame.size());
-        let n = frame.size().pixels();
-        let (r, gb) = pixels.data.split_at_mut(n);
-        let (g, b) = gb.split_at_mut(n);
-        for (((rgb, r), g), b) in frame.data().chunks_exact(3).zip(r).zip(g).zip(b) {
-            *r = f32::from(rgb[0]) / 255.0;
-            *g = f32::from(rgb[1]) / 255.0;
-            *b = f32::from(rgb[2]) / 255.0;
-        }
+        let width = frame.size().width.max(1);
+        let (r, gb) = pixels.data.split_at_mut(frame.size().pixels());
+        let (g, b) = gb.split_at_mut(r.len());
+        let planes = r.par_chunks_mut(width).zip(g.par_chunks_mut(width)).zip(b.par_chunks_mut(width));
+        frame.data().par_chunks_exact(3 * width).zip(planes).for_each(|(row, ((r, g), b))| {
+            for (((rgb, r), g), b) in row.chunks_exact(3).zip(r).zip(g).zip(b) {
+                *r = f32::from(rgb[0]) / 255.0;
+                *g = f32::from(rgb[1]) / 255.0;
+                *b = f32::from(rgb[2]) / 255.0;
+            }
+        });
         pixels
     }
 
     /// To packed bytes: clamped to 0..1 and rounded to the nearest step; NaN becomes 0.
     pub fn to_frame(&self) -> Frame {
-        let [r, g, b] = self.planes();
         let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0 + 0.5) as u8;
-        let width = self.size.width;
-        Frame::from_fn(self.size, |x, y| {
-            let i = y * width + x;
-            [byte(r[i]), byte(g[i]), byte(b[i])]
-        })
+        let width = self.size.width.max(1);
+        let [r, g, b] = self.planes().map(|plane| plane.par_chunks_exact(width));
+        let mut bytes = vec![0; self.data.len()];
+        bytes.par_chunks_exact_mut(3 * width).zip(r.zip(g).zip(b)).for_each(|(row, ((r, g), b))| {
+            for (rgb, ((r, g), b)) in row.chunks_exact_mut(3).zip(r.iter().zip(g).zip(b)) {
+                rgb.copy_from_slice(&[byte(*r), byte(*g), byte(*b)]);
+            }
+        });
+        Frame::new(self.size, bytes).unwrap_or_else(|| Frame::from_fn(self.size, |_, _| [0; 3]))
     }
 
     /// Width and height.
@@ -59,6 +65,11 @@ impl Pixels {
     /// All values, planar.
     pub fn data(&self) -> &[f32] {
         &self.data
+    }
+
+    /// All values, planar, taken out.
+    pub fn into_data(self) -> Vec<f32> {
+        self.data
     }
 
     /// All values, planar, to be changed in place.

@@ -41,16 +41,27 @@ pub fn warp_planes(planes: &[f32], flow: &Flow, kernel: Kernel) -> Vec<f32> {
             &prepared
         }
     };
-    warped.par_chunks_exact_mut(size.width).enumerate().for_each(|(row, out)| {
-        let (plane, y) = (row / size.height, row % size.height);
-        let Some(plane) = planes.get(plane * size.pixels()..(plane + 1) * size.pixels()) else { return };
-        for (x, out) in out.iter_mut().enumerate() {
+    // A row of all planes at a time: where its pixels fetch from is the same for each.
+    let mut rows: Vec<Vec<&mut [f32]>> = Vec::new();
+    rows.resize_with(size.height, Vec::new);
+    for plane in warped.chunks_exact_mut(size.pixels()) {
+        plane.chunks_exact_mut(size.width).zip(&mut rows).for_each(|(row, rows)| rows.push(row));
+    }
+    rows.into_par_iter().enumerate().for_each(|(y, mut out)| {
+        for x in 0..size.width {
             let [right, down] = flow.at(x, y);
             let at = (x as f32 + right, y as f32 + down);
-            *out = match kernel {
-                Kernel::Linear => linear(plane, size, at),
-                Kernel::Cubic => spline(plane, size, at),
-            };
+            let planes = out.iter_mut().zip(planes.chunks_exact(size.pixels()));
+            match kernel {
+                Kernel::Linear => {
+                    let between = Between::at(size, at);
+                    planes.for_each(|(out, plane)| out[x] = between.value(plane, size.width));
+                }
+                Kernel::Cubic => {
+                    let spline = Spline::at(size, at);
+                    planes.for_each(|(out, plane)| out[x] = spline.value(plane, size.width));
+                }
+            }
         }
     });
     warped
@@ -68,15 +79,29 @@ fn inside(i: isize, n: usize) -> usize {
     i.clamp(0, n as isize - 1) as usize
 }
 
-fn linear(plane: &[f32], size: Size, (x, y): (f32, f32)) -> f32 {
-    let ((x, u), (y, v)) = (split(x, size.width), split(y, size.height));
-    let row = |y: isize| {
-        let row = &plane[inside(y, size.height) * size.width..][..size.width];
-        let (left, right) = (row[inside(x, size.width)], row[inside(x + 1, size.width)]);
-        left + u * (right - left)
-    };
-    let (above, below) = (row(y), row(y + 1));
-    above + v * (below - above)
+/// A place between four pixels, and its distance from the upper left one.
+struct Between {
+    columns: [usize; 2],
+    rows: [usize; 2],
+    right: f32,
+    down: f32,
+}
+
+impl Between {
+    fn at(size: Size, (x, y): (f32, f32)) -> Self {
+        let ((x, right), (y, down)) = (split(x, size.width), split(y, size.height));
+        let columns = [inside(x, size.width), inside(x + 1, size.width)];
+        Self { columns, rows: [inside(y, size.height), inside(y + 1, size.height)], right, down }
+    }
+
+    fn value(&self, plane: &[f32], width: usize) -> f32 {
+        let [above, below] = self.rows.map(|row| {
+            let row = &plane[row * width..][..width];
+            let [left, right] = self.columns.map(|column| row[column]);
+            left + self.right * (right - left)
+        });
+        above + self.down * (below - above)
+    }
 }
 
 /// The coefficients of the cubic spline through a plane's pixels, mirrored at the borders (Unser 1999, eqs.
@@ -143,22 +168,46 @@ fn mirror(i: isize, n: usize) -> usize {
     inside(if i > last { 2 * last - i } else { i }, n)
 }
 
-fn spline(coefficients: &[f32], size: Size, (x, y): (f32, f32)) -> f32 {
-    // Beyond the border, the border's value.
-    let within = |at: f32, n: usize| split(at.clamp(0.0, (n - 1) as f32), n);
-    let ((x, u), (y, v)) = (within(x, size.width), within(y, size.height));
-    let (across, along) = (spline_weights(u), spline_weights(v));
-    let columns = [-1, 0, 1, 2].map(|i| mirror(x + i, size.width));
-    let mut sum = 0.0;
-    for (i, weight) in (-1..=2).zip(along) {
-        let row = &coefficients[mirror(y + i, size.height) * size.width..][..size.width];
-        let mut line = 0.0;
-        for (column, weight) in columns.iter().zip(across) {
-            line += weight * row[*column];
+/// A place in the cubic spline of a plane: the coefficients around it, and their weights.
+struct Spline {
+    columns: [usize; 4],
+    rows: [usize; 4],
+    across: [f32; 4],
+    along: [f32; 4],
+    /// Whether the columns are four neighbours, as they are but at the borders.
+    neighbours: bool,
+}
+
+impl Spline {
+    /// Beyond the border, the border's value.
+    fn at(size: Size, (x, y): (f32, f32)) -> Self {
+        let within = |at: f32, n: usize| split(at.clamp(0.0, (n - 1) as f32), n);
+        let ((x, u), (y, v)) = (within(x, size.width), within(y, size.height));
+        Self {
+            columns: [-1, 0, 1, 2].map(|i| mirror(x + i, size.width)),
+            rows: [-1, 0, 1, 2].map(|i| mirror(y + i, size.height)),
+            across: spline_weights(u),
+            along: spline_weights(v),
+            neighbours: x >= 1 && x as usize + 2 < size.width,
         }
-        sum += weight * line;
     }
-    sum
+
+    fn value(&self, coefficients: &[f32], width: usize) -> f32 {
+        let mut sum = 0.0;
+        for (row, weight) in self.rows.iter().zip(self.along) {
+            let row = &coefficients[row * width..][..width];
+            let four = match row.get(self.columns[0]..self.columns[0] + 4) {
+                Some(&[a, b, c, d]) if self.neighbours => [a, b, c, d],
+                _ => self.columns.map(|column| row[column]),
+            };
+            let mut line = 0.0;
+            for (value, weight) in four.iter().zip(self.across) {
+                line += weight * value;
+            }
+            sum += weight * line;
+        }
+        sum
+    }
 }
 
 #[cfg(test)]

@@ -24,34 +24,50 @@ const LEAST_VARIANCE: f64 = 1e-4;
 impl Tones {
     /// The tones of a picture.
     pub(super) fn of(picture: &Pixels) -> Self {
-        Self::measured(picture, picture.size().pixels().max(1) as f64, |_| 1.0)
+        Self::measured(picture, |_| 1.0).1
     }
 
     /// The tones of a picture where `weights`, one for each pixel, are above 0, each pixel by its weight.
     /// `None` if they come to less than a pixel.
     pub(super) fn within(picture: &Pixels, weights: &[f32]) -> Option<Self> {
-        let sum: f64 = weights.iter().map(|weight| f64::from(*weight)).sum();
-        (sum >= 1.0).then(|| Self::measured(picture, sum, |i| f64::from(weights[i])))
+        let (sum, tones) = Self::measured(picture, |i| f64::from(weights[i]));
+        (sum >= 1.0).then_some(tones)
     }
 
-    /// The tones of pixels that count by `weight`, `sum` altogether.
-    fn measured(picture: &Pixels, sum: f64, weight: impl Fn(usize) -> f64) -> Self {
-        let planes = picture.planes();
-        let mean = planes
-            .map(|plane| plane.iter().enumerate().map(|(i, v)| weight(i) * f64::from(*v)).sum::<f64>() / sum);
+    /// The sum of all weights, and the tones of pixels that count by `weight`. Rows are summed side by side, and the
+    /// rows' sums in order, so that threads make no difference.
+    fn measured(picture: &Pixels, weight: impl Fn(usize) -> f64 + Sync) -> (f64, Self) {
+        let [red, green, blue] = picture.planes();
+        let width = picture.size().width;
+        // The weights', the colours', and the products'.
+        let row = |y: usize| {
+            let (mut sum, mut first, mut second) = (0.0, [0.0; 3], [[0.0; 3]; 3]);
+            for i in y * width..(y + 1) * width {
+                let (weight, color) = (weight(i), [red[i], green[i], blue[i]].map(f64::from));
+                sum += weight;
+                for a in 0..3 {
+                    first[a] += weight * color[a];
+                    for b in a..3 {
+                        second[a][b] += weight * color[a] * color[b];
+                    }
+                }
+            }
+            (sum, first, second)
+        };
+        let rows: Vec<_> = (0..picture.size().height).into_par_iter().map(row).collect();
+        let sum: f64 = rows.iter().map(|(sum, ..)| sum).sum();
+        let share = 1.0 / sum.max(f64::MIN_POSITIVE);
+        let mean = [0, 1, 2].map(|a| share * rows.iter().map(|(_, first, _)| first[a]).sum::<f64>());
         let mut covariance = [[0.0; 3]; 3];
         for a in 0..3 {
             for b in a..3 {
-                let products = planes[a].iter().zip(planes[b]).enumerate();
-                let total: f64 = products
-                    .map(|(i, (x, y))| weight(i) * (f64::from(*x) - mean[a]) * (f64::from(*y) - mean[b]))
-                    .sum();
-                covariance[a][b] = total / sum;
+                let product: f64 = rows.iter().map(|(.., second)| second[a][b]).sum();
+                covariance[a][b] = share * product - mean[a] * mean[b];
                 covariance[b][a] = covariance[a][b];
             }
-            covariance[a][a] += LEAST_VARIANCE;
+            covariance[a][a] = covariance[a][a].max(0.0) + LEAST_VARIANCE;
         }
-        Self { mean, covariance }
+        (sum, Self { mean, covariance })
     }
 
     /// The weighted mean of several; `None` if there are none, or no weight.
