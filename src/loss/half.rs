@@ -5,9 +5,10 @@
 
 use super::content::ContentTerm;
 use super::objective::{PixelTerms, Term, content_of_nothing, deepest, missing, other_size};
-use super::temporal::Hold;
+use super::temporal::{Held, Hold};
 use super::{Gram, LossForm, Losses, ObjectiveSettings, StyleTerm};
 use crate::error::Result;
+use crate::flow::Mask;
 use crate::frame::Size;
 use crate::kernels::cuda::{Buffer, Compared, Features, Finish, GramParts, Kernels, Part, Sums, Weights};
 use crate::pixels::Pixels;
@@ -25,8 +26,10 @@ pub(super) struct HalfObjective {
     content: Vec<ContentTerm<Features>>,
     /// What the style terms need on the GPU, in their order; empty until it is needed.
     style: Vec<OnDevice>,
-    /// What the picture is held to, and its certainty; `None` until it is needed.
+    /// What the picture is held to, and its certainty.
     hold: Option<[Buffer<f32>; 2]>,
+    /// Whether they are what the picture is held to now.
+    holds: bool,
 }
 
 /// Memory for pictures of one size.
@@ -53,7 +56,7 @@ struct OnDevice {
 impl HalfObjective {
     /// No content yet.
     pub(super) fn new(network: Arc<HalfNetwork>) -> Self {
-        Self { network, passes: None, content: Vec::new(), style: Vec::new(), hold: None }
+        Self { network, passes: None, content: Vec::new(), style: Vec::new(), hold: None, holds: false }
     }
 
     /// The style terms are others from now on.
@@ -63,7 +66,36 @@ impl HalfObjective {
 
     /// The picture is held to something else from now on.
     pub(super) fn forget_hold(&mut self) {
-        self.hold = None;
+        self.holds = false;
+    }
+
+    /// The picture is held to this, `[3, H, W]`, and to its certainty, `[H, W]`, from now on.
+    pub(super) fn hold_to(&mut self, target: &Buffer<f32>, certainty: &Buffer<f32>) -> Result<()> {
+        let [own_target, own_certainty] = self.room_for_hold([target, certainty].map(Buffer::len))?;
+        own_target.copy(target, target.len())?;
+        own_certainty.copy(certainty, certainty.len())?;
+        self.holds = true;
+        Ok(())
+    }
+
+    /// What a picture of `size` is held to, with this weight, as far as it is known.
+    pub(super) fn hold(&self, size: Size, weight: f64) -> Option<Hold> {
+        let [target, certainty] = self.hold.as_ref().filter(|_| self.holds)?;
+        let [mut here, mut known] = [vec![0.0; 3 * size.pixels()], vec![0.0; size.pixels()]];
+        target.read(&mut here).ok()?;
+        certainty.read(&mut known).ok()?;
+        Hold::new(Pixels::new(size, here)?, Mask::new(size, known)?, weight)
+    }
+
+    /// Memory for a hold, the same for every frame, so that iterations ask for the same.
+    fn room_for_hold(&mut self, lengths: [usize; 2]) -> Result<&mut [Buffer<f32>; 2]> {
+        let machine = self.network.kernels().machine();
+        let fits = |hold: &[Buffer<f32>; 2]| [hold[0].len(), hold[1].len()] == lengths;
+        let hold = match self.hold.take().filter(fits) {
+            Some(hold) => hold,
+            None => [Buffer::new(machine, lengths[0])?, Buffer::new(machine, lengths[1])?],
+        };
+        Ok(self.hold.insert(hold))
     }
 
     /// Memory for `size` as far as `deepest`, made anew only if there is none that will do.
@@ -124,9 +156,29 @@ impl HalfObjective {
     ) -> Result<f64> {
         let Some(deepest) = layers.iter().map(|(layer, _)| *layer).max() else { return Ok(0.0) };
         let network = self.network.clone();
-        let kernels = network.kernels();
         let mut passes = self.passes(picture.size(), deepest, layers.len())?;
         passes.forward(&network, picture, deepest)?;
+        self.keep_content(passes, layers, form)
+    }
+
+    /// The same, of a picture that is on the GPU.
+    pub(super) fn set_content_there(
+        &mut self,
+        (picture, size): (&Buffer<f32>, Size),
+        layers: &[(Layer, f64)],
+        form: LossForm,
+    ) -> Result<f64> {
+        let Some(deepest) = layers.iter().map(|(layer, _)| *layer).max() else { return Ok(0.0) };
+        let network = self.network.clone();
+        let mut passes = self.passes(size, deepest, layers.len())?;
+        passes.plan.forward(&network, picture, deepest)?;
+        self.keep_content(passes, layers, form)
+    }
+
+    /// Keeps the features of the last forward pass.
+    fn keep_content(&mut self, mut passes: Passes, layers: &[(Layer, f64)], form: LossForm) -> Result<f64> {
+        let network = self.network.clone();
+        let kernels = network.kernels();
         passes.sums.clear();
         // In the places of the last one's, so that all frames ask for the same.
         let mut places = std::mem::take(&mut self.content).into_iter().map(ContentTerm::into_target);
@@ -188,8 +240,12 @@ impl HalfObjective {
             slopes.write(&now)?;
             *written = now;
         }
-        if let (Some((hold, _)), None) = (others.hold, &self.hold) {
-            self.hold = Some(put_hold(kernels, hold)?);
+        if let (Some((Held::Here(hold), _)), false) = (others.hold, self.holds) {
+            let (target, certainty) = (hold.target().data(), hold.certainty().values());
+            let [own_target, own_certainty] = self.room_for_hold([target.len(), certainty.len()])?;
+            own_target.write(target)?;
+            own_certainty.write(certainty)?;
+            self.holds = true;
         }
         if deepest.is_none() {
             gradient.write(&vec![0.0; gradient.len()])?;
@@ -257,11 +313,6 @@ impl Passes {
         self.picture.write(picture.data())?;
         self.plan.forward(network, &self.picture, deepest)
     }
-}
-
-fn put_hold(kernels: &Kernels, hold: &Hold) -> Result<[Buffer<f32>; 2]> {
-    let put = |numbers: &[f32]| Buffer::from_slice(kernels.machine(), numbers);
-    Ok([put(hold.target().data())?, put(hold.certainty().values())?])
 }
 
 /// Puts what a style term needs on the GPU.

@@ -11,7 +11,7 @@ use super::content::ContentTerm;
 use super::cpu::CpuObjective;
 use super::half::HalfObjective;
 use super::settings::shares;
-use super::temporal::{Hold, temporal};
+use super::temporal::{Held, Hold, temporal};
 use super::tensor::TensorObjective;
 use super::tv::total_variation;
 use super::{Gram, Guide, LossForm, ObjectiveSettings, StyleTerm};
@@ -64,7 +64,7 @@ pub(super) enum Term {
 #[derive(Clone, Copy)]
 pub(super) struct PixelTerms<'a> {
     pub(super) tv: Option<f64>,
-    pub(super) hold: Option<(&'a Hold, f64)>,
+    pub(super) hold: Option<(&'a Held, f64)>,
 }
 
 impl PixelTerms<'_> {
@@ -138,7 +138,7 @@ pub struct Objective {
     style: Vec<StyleTerm>,
     /// Content and style losses of a picture without any features, unweighted.
     of_nothing: [f64; 2],
-    hold: Option<Hold>,
+    hold: Option<Held>,
     engine: Engine,
 }
 
@@ -241,9 +241,20 @@ impl Objective {
         Ok(())
     }
 
+    /// As [`Self::set_content`], of a picture `[3, H, W]` that is on the network's GPU.
+    ///
+    /// # Errors
+    /// As [`Self::set_content`]; a network that is on none, or does not compute there in half precision.
+    pub(crate) fn set_content_there(&mut self, picture: (&Buffer<f32>, Size)) -> Result<()> {
+        let (layers, form) = (shares(&self.settings.content_layers), self.settings.form);
+        let Engine::Half(engine) = &mut self.engine else { return Err(no_gpu()) };
+        self.of_nothing[0] = engine.set_content_there(picture, &layers, form)?;
+        Ok(())
+    }
+
     /// Holds the picture to what was painted before, from now on; `None` lets it go.
     pub fn set_hold(&mut self, hold: Option<Hold>) {
-        self.hold = hold;
+        self.hold = hold.map(Held::Here);
         if let Engine::Half(engine) = &mut self.engine {
             engine.forget_hold();
         }
@@ -251,8 +262,31 @@ impl Objective {
 
     /// Holds pictures of `size` to the same, from now on.
     pub(crate) fn shrink_hold(&mut self, size: Size) {
-        let smaller = self.hold.take().and_then(|hold| hold.resized(size));
-        self.set_hold(smaller);
+        let hold = match (self.hold.take(), &self.engine) {
+            (Some(Held::Here(hold)), _) => Some(hold),
+            (Some(Held::There(of, weight)), Engine::Half(engine)) => engine.hold(of, weight),
+            _ => None,
+        };
+        self.set_hold(hold.and_then(|hold| hold.resized(size)));
+    }
+
+    /// As [`Self::set_hold`], to a picture of `size` and its certainty that are on the network's GPU.
+    ///
+    /// # Errors
+    /// A network that is on none, or does not compute there in half precision; a failing device.
+    pub(crate) fn set_hold_there(
+        &mut self,
+        held: Option<[&Buffer<f32>; 2]>,
+        size: Size,
+        weight: f64,
+    ) -> Result<()> {
+        self.set_hold(None);
+        if let Some([target, certainty]) = held {
+            let Engine::Half(engine) = &mut self.engine else { return Err(no_gpu()) };
+            engine.hold_to(target, certainty)?;
+            self.hold = Some(Held::There(size, weight));
+        }
+        Ok(())
     }
 
     /// On the CPU's engine: what each stage of the last evaluation took, and the bytes of memory held
@@ -288,7 +322,7 @@ impl Objective {
         if let Some(weight) = others.tv {
             losses.tv = total_variation(x, weight, gradient);
         }
-        if let Some((hold, weight)) = others.hold {
+        if let Some((Held::Here(hold), weight)) = others.hold {
             losses.temporal = temporal(x, hold, weight, gradient);
         }
         Ok(self.add_up(losses, unit))
@@ -306,9 +340,7 @@ impl Objective {
         self.expect_size(size)?;
         let unit = self.unit();
         let Self { settings, style, hold, engine, .. } = self;
-        let Engine::Half(engine) = engine else {
-            return Err(Error::model("the network is on no GPU that pixels could stay on"));
-        };
+        let Engine::Half(engine) = engine else { return Err(no_gpu()) };
         let others = pixel_terms(settings, hold.as_ref(), unit);
         let losses = engine.evaluate_there((x, size), settings, (style, others), gradient)?;
         Ok(self.add_up(losses, unit))
@@ -331,7 +363,7 @@ impl Objective {
             style += term.weight() * *value;
         }
         add_up_layers(&mut losses.style);
-        let held = self.hold.as_ref().map_or(0.0, Hold::weight) * losses.temporal;
+        let held = self.hold.as_ref().map_or(0.0, Held::weight) * losses.temporal;
         losses.total = self.settings.content_weight * losses.content
             + self.settings.style_weight * style
             + unit * (self.settings.tv_weight * losses.tv + held);
@@ -339,7 +371,7 @@ impl Objective {
     }
 }
 
-fn pixel_terms<'a>(settings: &ObjectiveSettings, hold: Option<&'a Hold>, unit: f64) -> PixelTerms<'a> {
+fn pixel_terms<'a>(settings: &ObjectiveSettings, hold: Option<&'a Held>, unit: f64) -> PixelTerms<'a> {
     let tv = settings.tv_weight;
     PixelTerms { tv: (tv > 0.0).then_some(unit * tv), hold: hold.map(|hold| (hold, unit * hold.weight())) }
 }
@@ -373,6 +405,10 @@ pub(super) fn content_of_nothing<F>(content: &[ContentTerm<F>]) -> f64 {
 /// The error for a layer that was checked before and yet is not there.
 pub(super) fn missing(layer: Layer) -> Error {
     Error::model(format!("the network has no layer {layer}"))
+}
+
+fn no_gpu() -> Error {
+    Error::model("the network is on no GPU that pixels could stay on")
 }
 
 /// The error for content, a hold or a guide of another size than the picture.

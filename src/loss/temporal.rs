@@ -57,6 +57,30 @@ impl Hold {
     }
 }
 
+/// What a picture is held to, wherever that is.
+pub(super) enum Held {
+    /// In the CPU's memory.
+    Here(Hold),
+    /// On the GPU of the half-precision engine, with its size and its weight.
+    There(Size, f64),
+}
+
+impl Held {
+    pub(super) fn size(&self) -> Size {
+        match self {
+            Self::Here(hold) => hold.size(),
+            Self::There(size, _) => *size,
+        }
+    }
+
+    pub(super) fn weight(&self) -> f64 {
+        match self {
+            Self::Here(hold) => hold.weight(),
+            Self::There(_, weight) => *weight,
+        }
+    }
+}
+
 /// The unweighted loss of `x`, which has the size of `hold`; adds `weight` times its gradient to `gradient`.
 pub(super) fn temporal(x: &Pixels, hold: &Hold, weight: f64, gradient: &mut Pixels) -> f64 {
     let width = x.size().width;

@@ -5,8 +5,8 @@
 //! the shot: taken at its first frame and followed slowly, because a style that was matched to every frame anew would
 //! pull the colours of the whole picture up and down with whatever passes through it.
 
+use super::history::Last;
 use super::tones::Tones;
-use super::warm::Last;
 use crate::names::names;
 use crate::pixels::Pixels;
 use rayon::prelude::*;

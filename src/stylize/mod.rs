@@ -2,11 +2,12 @@
 //!
 //! [`Painter`] moves a picture's pixels towards an objective (`loss`) with an optimiser (`optim`). A
 //! [`Scout`] looks at each frame beforehand: how it moved, and whether a new shot begins. `warm` decides
-//! where painting starts, `mover` keeps the optimiser's memory with the paint, `keep_color` keeps the source's
+//! where painting starts, `mover` keeps the optimiser's memory with the paint, in one `place` or another, `keep_color` keeps the source's
 //! colours, `upsample` enlarges what was painted small. [`Masks`] lie over frames: where paint shows, and where
 //! each part of a [`Look`] holds.
 
 mod budget;
+mod history;
 mod keep_color;
 mod live;
 mod look;
@@ -15,6 +16,7 @@ mod masks;
 mod metric;
 mod mover;
 mod painter;
+mod place;
 mod regions;
 mod rest;
 mod scout;

@@ -4,6 +4,7 @@
 mod memory;
 mod still;
 
+use super::history::{History, Last};
 use super::keep_color::{Colors, KeepColor};
 use super::look::Look;
 use super::looks::Looks;
@@ -12,11 +13,11 @@ use super::mover::Mover;
 use super::rest::{News, Rest};
 use super::scout::{Change, Scout, Scouted};
 use super::upsample::upsample;
-use super::warm::{Brought, History, Last, start};
+use super::warm::Scene;
 use super::{PaintReport, PaintSettings, Painted, Start};
 use crate::error::Result;
 use crate::frame::{Frame, Size};
-use crate::loss::{Hold, Losses, Objective};
+use crate::loss::{Losses, Objective};
 use crate::pixels::Pixels;
 use crate::vgg::Network;
 use std::ops::ControlFlow;
@@ -213,7 +214,13 @@ impl Painter {
             Network::Cpu(_) => 1,
             Network::Tensor(_) | Network::Half(_) => 0,
         };
-        Scout::new(self.settings.paint_size, self.settings.follows_motion(), threads)
+        let mut scout = Scout::new(self.settings.paint_size, self.settings.follows_motion(), threads)?;
+        if let Some(machine) = self.mover.machine() {
+            scout.bring_to(machine);
+            // In half precision not even all cores keep up otherwise.
+            scout.look_at_half();
+        }
+        Ok(scout)
     }
 
     /// The next frame of a film, started from the one before ([`PaintSettings::start`]). With
@@ -264,7 +271,7 @@ impl Painter {
         mut on_step: impl FnMut(Step) -> ControlFlow<()> + Send,
     ) -> Result<Painted> {
         let began = Instant::now();
-        let Scouted { frame, source, change } = scouted;
+        let Scouted { frame, source, there, change } = scouted;
         if self.settings.iterations == 0 || self.settings.change_nothing() {
             self.history.clear();
             return Ok(Painted { frame, report: PaintReport::default() });
@@ -282,6 +289,10 @@ impl Painter {
                 self.mover.reset();
             }
             let source = self.view(source);
+            // Where only luminance is painted, it is not what was brought.
+            if let Some(there) = there.filter(|_| !self.colors.are_luminance()) {
+                self.mover.name(self.history.next().source, there);
+            }
             let continues = self.history.last(size).is_some();
             let iterations =
                 if continues { self.settings.iterations } else { self.settings.first_iterations };
@@ -292,14 +303,10 @@ impl Painter {
             if let Some(last) = last.filter(|_| self.rest.has_settled(news)) {
                 (x, report) = (last.painted.clone(), PaintReport::default());
             } else {
-                let mut brought = Brought::along(&change, &self.history);
                 let fresh = self.fresh(&source)?;
-                x = start(how, &source, &fresh, &change, &self.history, brought.as_mut(), seed);
-                self.mover.follow(how, continues, &change)?;
-                let weight = self.settings.temporal_weight();
-                let hold =
-                    brought.filter(|_| weight > 0.0).and_then(|b| Hold::new(b.paint, b.certainty, weight));
-                self.objective.set_hold(hold);
+                let Self { history, mover, objective, settings, .. } = self;
+                let scene = Scene { how, source: &source, fresh: &fresh, change: &change, history, seed };
+                x = mover.start(&scene, continues, settings.temporal_weight(), objective)?;
                 let mut see = |iteration: usize, losses: &Losses| {
                     on_step(Step { iteration, of: iterations, size, losses: losses.clone() })
                 };
@@ -310,6 +317,7 @@ impl Painter {
             let last = Last { source, painted: x };
             let painted = self.masks.lay(self.show(&last, &frame), &frame);
             self.history.push(last);
+            self.mover.remember(&self.history)?;
             report.cut = cut;
             report.seconds = began.elapsed().as_secs_f64();
             Ok(Painted { frame: painted, report })
@@ -380,7 +388,10 @@ impl Painter {
         // The style first: describing it needs the memory that the content goes on with.
         let longest = self.style_size(source.size());
         self.looks.give(&mut self.objective, longest, source.size(), &self.masks)?;
-        self.objective.set_content(source)
+        match self.mover.named(self.history.next().source, source.size()) {
+            Some(there) => self.objective.set_content_there((&there, source.size())),
+            None => self.objective.set_content(source),
+        }
     }
 
     /// Moves `x` towards the objective of `source`.

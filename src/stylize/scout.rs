@@ -4,13 +4,16 @@
 //! It depends on the source alone, so it can be found ahead, on another thread, while the frame before is
 //! being painted.
 
+use super::place::LinkThere;
 use crate::error::{Error, Result};
 use crate::flow::{CutDetector, DenseFlow, Flow, Mask, Motion, Pyramid, certainty, occlusions};
 use crate::frame::{Frame, Size};
+use crate::kernels::cuda::{Buffer, Machine};
 use crate::pixels::Pixels;
 use crate::resize::resize_pixels;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// How many frames back a frame is compared with, nearest first. The frame before carries the paint along;
 /// the older one still knows what was hidden for a moment (Ruder et al. 2016, section 4.2, use 1, 10, 20
@@ -21,17 +24,19 @@ const LOOKS_BACK: [usize; 2] = [1, 10];
 pub(super) const OLDEST: usize = LOOKS_BACK[LOOKS_BACK.len() - 1];
 
 /// A frame that has been looked at.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Scouted {
     /// The frame as it came.
     pub(super) frame: Frame,
     /// The frame at the painted size.
     pub(super) source: Pixels,
+    /// The same, where it was brought to a GPU ahead.
+    pub(super) there: Option<Arc<Buffer<f32>>>,
     pub(super) change: Change,
 }
 
 /// What happened between the last frame and this one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) enum Change {
     /// Not known: this is the first frame, or nobody asked.
     Unknown,
@@ -42,7 +47,7 @@ pub(super) enum Change {
 }
 
 /// How a frame hangs together with an earlier one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Link {
     /// How many frames earlier, from 1.
     pub(super) back: usize,
@@ -52,6 +57,8 @@ pub(super) struct Link {
     pub(super) visible: Mask,
     /// As `visible`, and 0 at the edges of what moves.
     pub(super) certainty: Mask,
+    /// The same, where it was brought to a GPU ahead.
+    pub(super) there: Option<Arc<LinkThere>>,
 }
 
 impl Link {
@@ -64,6 +71,7 @@ impl Link {
             visible: Mask::new(size, visible).unwrap_or_else(|| Mask::flat(size, 0.0)),
             certainty: certainty(&motion.backward, &motion.forward),
             flow: motion.backward,
+            there: None,
         }
     }
 }
@@ -76,6 +84,8 @@ pub struct Scout {
     /// How many frames back a frame is compared with.
     looks_back: &'static [usize],
     pool: ThreadPool,
+    /// Where what is found is brought ahead.
+    machine: Option<Arc<dyn Machine>>,
     dense: DenseFlow,
     cuts: CutDetector,
     /// Whether the next frame is of another size only because it is painted so.
@@ -103,12 +113,23 @@ impl Scout {
             follows,
             looks_back: &LOOKS_BACK,
             pool,
+            machine: None,
             dense: DenseFlow::default(),
             cuts: CutDetector::new(),
             resized: false,
             last: None,
             shot: VecDeque::new(),
         })
+    }
+
+    /// Looks for motion down to half the frame's size, which takes a quarter of the time (docs/PERFORMANCE.md).
+    pub(super) fn look_at_half(&mut self) {
+        self.dense.finest_scale = 1;
+    }
+
+    /// Brings what it finds to this machine, so that the painter need not wait for it.
+    pub(super) fn bring_to(&mut self, machine: Arc<dyn Machine>) {
+        self.machine = Some(machine);
     }
 
     /// Compares frames with the one before only, which takes half the time.
@@ -126,7 +147,13 @@ impl Scout {
         let size = super::paint_size(self.paint_size, frame.size());
         let source = resize_pixels(&Pixels::from_frame(&frame), size);
         let change = if self.follows { self.follow(&source) } else { Change::Unknown };
-        Scouted { frame, source, change }
+        let mut scouted = Scouted { frame, source, there: None, change };
+        if let Some(machine) = &self.machine
+            && let Err(error) = scouted.bring(machine)
+        {
+            tracing::debug!("a frame was not brought to the GPU ahead: {error}");
+        }
+        scouted
     }
 
     fn follow(&mut self, source: &Pixels) -> Change {
@@ -169,6 +196,16 @@ impl Scout {
 }
 
 impl Scouted {
+    fn bring(&mut self, machine: &Arc<dyn Machine>) -> Result<()> {
+        self.there = Some(Arc::new(Buffer::brought(machine, self.source.data())?));
+        if let Change::Moved(links) = &mut self.change {
+            for link in links {
+                link.there = Some(Arc::new(LinkThere::brought(link, machine)?));
+            }
+        }
+        Ok(())
+    }
+
     /// The size at which it is painted.
     pub fn paint_size(&self) -> Size {
         self.source.size()

@@ -4,210 +4,145 @@
 //! ten iterations do what a hundred do from the source frame.
 
 use super::Start;
-use super::scout::{Change, Link, OLDEST};
-use super::smooth::box_mean;
-use crate::flow::{Mask, warp};
-use crate::frame::{Frame, Size};
+use super::history::{Earlier, History, Last};
+use super::place::{Place, copy};
+use super::scout::{Change, Link};
+use crate::frame::Size;
 use crate::pixels::Pixels;
-use crate::resize::resize_pixels;
-use rayon::prelude::*;
-use std::collections::VecDeque;
 
-/// A frame as it was and as it was painted, both at the painted size.
-#[derive(Debug, Clone)]
-pub(super) struct Last {
-    pub(super) source: Pixels,
-    pub(super) painted: Pixels,
+/// What a frame starts from.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) how: Start,
+    /// The frame at the painted size.
+    pub(super) source: &'a Pixels,
+    /// The source in the tones of the style.
+    pub(super) fresh: &'a Pixels,
+    pub(super) change: &'a Change,
+    pub(super) history: &'a History,
+    /// Of noise.
+    pub(super) seed: u64,
 }
 
-/// What was painted so far in this shot.
-#[derive(Debug, Clone, Default)]
-pub(super) struct History {
-    last: Option<Last>,
-    /// Painted frames before `last`, newest first, as far back as is looked.
-    older: VecDeque<Frame>,
-}
-
-impl History {
-    /// The frame before, if it has this size.
-    pub(super) fn last(&self, size: Size) -> Option<&Last> {
-        self.last.as_ref().filter(|last| last.painted.size() == size)
+impl<'a> Scene<'a> {
+    pub(super) fn size(&self) -> Size {
+        self.source.size()
     }
 
-    /// The frame before as it was.
-    pub(super) fn source(&self) -> Option<&Pixels> {
-        self.last.as_ref().map(|last| &last.source)
+    fn last(&self) -> Option<&'a Last> {
+        self.history.last(self.size())
     }
 
-    /// Adds a painted frame.
-    pub(super) fn push(&mut self, last: Last) {
-        if let Some(before) = self.last.replace(last) {
-            self.older.push_front(before.painted.to_frame());
-            self.older.truncate(OLDEST - 1);
+    /// What leads to earlier frames, nearest first.
+    pub(super) fn links(&self) -> &'a [Link] {
+        match self.change {
+            Change::Moved(links) => links,
+            Change::Unknown | Change::Cut => &[],
         }
     }
 
-    /// Goes on as if the last frame had been painted at `size`. Older ones are forgotten.
-    pub(super) fn resize(&mut self, size: Size) {
-        if let Some(last) = self.last.as_mut().filter(|last| last.painted.size() != size) {
-            last.source = resize_pixels(&last.source, size);
-            last.painted = resize_pixels(&last.painted, size);
-            self.older.clear();
-        }
-    }
-
-    /// Goes on as if the last frame had been another, or painted otherwise. Older ones are forgotten.
-    pub(super) fn change(&mut self, change: impl FnOnce(&mut Last)) {
-        self.older.clear();
-        if let Some(last) = &mut self.last {
-            change(last);
-        }
-    }
-
-    /// Changes the last painting by what lies between two pictures of its size.
-    pub(super) fn shift(&mut self, from: &Pixels, to: &Pixels) {
-        self.change(|last| {
-            let way = from.data().iter().zip(to.data());
-            for (paint, (from, to)) in last.painted.data_mut().iter_mut().zip(way) {
-                *paint = (*paint + to - from).clamp(0.0, 1.0);
-            }
-        });
-    }
-
-    /// Forgets everything: a new shot begins.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
-    /// The painting of `back` frames ago, brought along `link`.
-    fn brought(&self, link: &Link) -> Option<Pixels> {
-        let size = link.flow.size();
-        match link.back {
-            1 => self.last(size).map(|last| warp(&last.painted, &link.flow)),
-            back => {
-                let frame = self.older.get(back - 2).filter(|frame| frame.size() == size)?;
-                Some(warp(&Pixels::from_frame(frame), &link.flow))
-            }
-        }
+    /// Whether it starts from the paint before, moved along.
+    pub(super) fn is_warped(&self) -> bool {
+        self.how == Start::Warped && self.last().is_some() && !self.links().is_empty()
     }
 }
 
 /// Earlier paint where it is now.
-#[derive(Debug, Clone)]
-pub(super) struct Brought {
-    pub(super) paint: Pixels,
+pub(super) struct Brought<P: Place> {
+    pub(super) paint: P::Vector,
     /// 1 where some earlier frame shows the same thing.
-    pub(super) visible: Mask,
+    pub(super) visible: P::Vector,
     /// As `visible`, and 0 at the edges of what moves.
-    pub(super) certainty: Mask,
+    pub(super) certainty: P::Vector,
 }
 
-impl Brought {
+impl<P: Place> Brought<P> {
     /// Puts together, for every pixel, the paint of the nearest earlier frame that shows it (Ruder et al.
     /// 2016, eq. 10). `None` where nothing was painted before.
-    pub(super) fn along(change: &Change, history: &History) -> Option<Self> {
-        let Change::Moved(links) = change else { return None };
-        let mut links = links.iter();
-        let nearest = links.next()?;
-        let mut paint = history.brought(nearest)?;
-        let mut visible = nearest.visible.values().to_vec();
-        let mut certainty = nearest.certainty.values().to_vec();
-        for link in links {
-            let Some(older) = history.brought(link) else { continue };
-            let known = link.certainty.values();
-            let fills: Vec<bool> = visible.iter().zip(known).map(|(v, k)| *v == 0.0 && *k > 0.0).collect();
-            for (plane, older) in
-                paint.data_mut().chunks_exact_mut(fills.len()).zip(older.data().chunks_exact(fills.len()))
-            {
-                for ((paint, older), _) in plane.iter_mut().zip(older).zip(&fills).filter(|(_, f)| **f) {
-                    *paint = *older;
-                }
-            }
-            for (i, _) in fills.iter().enumerate().filter(|(_, fills)| **fills) {
-                visible[i] = known[i];
-                certainty[i] = known[i];
-            }
+    pub(super) fn along<'a>(
+        place: &mut P,
+        links: &'a [Link],
+        nearest: &P::Way<'a>,
+        history: &'a History,
+    ) -> Result<Option<Self>, P::Error> {
+        let Some((first, others)) = links.split_first() else { return Ok(None) };
+        let Some(last) = history.earlier(first) else { return Ok(None) };
+        let last = place.recall(last)?;
+        let mut paint = place.brought(&last, nearest)?;
+        let mut visible = copy(place, P::visible(nearest))?;
+        let mut certainty = copy(place, P::certainty(nearest))?;
+        for link in others {
+            let Some(older) = history.earlier(link) else { continue };
+            let (older, way) = (place.recall(older)?, place.way(link)?);
+            let older = place.brought(&older, &way)?;
+            let into = [&mut paint, &mut visible, &mut certainty].map(P::view_mut);
+            place.fill(into, P::view(&older), P::certainty(&way))?;
         }
-        let size = paint.size();
-        Some(Self { paint, visible: Mask::new(size, visible)?, certainty: Mask::new(size, certainty)? })
+        Ok(Some(Self { paint, visible, certainty }))
     }
 
     /// Adds how the source's light has changed since the frame before: the difference to the source
     /// brought along, its mean over a neighbourhood. Single pixels are left out: they differ by noise and
     /// by what interpolation loses, which the paint must not take on.
-    fn relight(&mut self, source: &Pixels, last: &Last, nearest: &Link) {
-        let size = source.size();
+    fn relight(
+        &mut self,
+        place: &mut P,
+        [source, last]: [&P::View; 2],
+        nearest: &P::Way<'_>,
+        size: Size,
+    ) -> Result<(), P::Error> {
         let radius = (size.longest_side() / 64).max(2);
-        let before = warp(&last.source, &nearest.flow);
-        let visible = nearest.visible.values();
-        let share = box_mean(visible, size, radius);
-        let planes = source.planes().into_iter().zip(before.planes());
-        let paint = self.paint.data_mut().chunks_exact_mut(size.pixels());
-        for (paint, (now, before)) in paint.zip(planes) {
-            let change: Vec<f32> = now
-                .par_iter()
-                .zip(before)
-                .zip(visible)
-                .map(|((now, before), v)| v * (now - before))
-                .collect();
-            let change = box_mean(&change, size, radius);
-            for ((paint, change), share) in paint.iter_mut().zip(&change).zip(&share) {
-                if *share > 0.0 {
-                    *paint = (*paint + change / share).clamp(0.0, 1.0);
-                }
-            }
-        }
+        let share = copy(place, P::visible(nearest))?;
+        let share = place.box_mean(share, size, radius)?;
+        let before = place.brought(last, nearest)?;
+        let change = place.seen_difference([source, P::view(&before)], P::visible(nearest))?;
+        drop(before);
+        let change = place.box_mean(change, size, radius)?;
+        place.relight(P::view_mut(&mut self.paint), P::view(&change), P::view(&share))
+    }
+
+    /// The paint where it is known. Where it is not, the `fresh` frame in the tones of the paint around: shifted by
+    /// the mean difference of the two over the known neighbourhood. As it is, it would stand out in dark or pale
+    /// seams behind everything that moves, for as long as a new region takes to be painted.
+    fn over(&self, place: &mut P, fresh: &P::View, size: Size) -> Result<P::Vector, P::Error> {
+        let radius = (size.longest_side() / 16).max(4);
+        let (paint, visible) = (P::view(&self.paint), P::view(&self.visible));
+        let share = copy(place, visible)?;
+        let share = place.box_mean(share, size, radius)?;
+        let shift = place.seen_difference([paint, fresh], visible)?;
+        let shift = place.box_mean(shift, size, radius)?;
+        place.over([paint, fresh, P::view(&shift)], [P::view(&share), visible])
     }
 }
 
-/// The first point for `source`, within 0..1. Where nothing was painted before, `previous` and `carried` start
-/// from the source frame, and `warped` from `fresh`, the source in the tones of the style. `brought` is the
-/// earlier paint, which `warped` changes to where it starts.
-pub(super) fn start(
-    how: Start,
-    source: &Pixels,
-    fresh: &Pixels,
-    change: &Change,
-    history: &History,
-    brought: Option<&mut Brought>,
-    seed: u64,
-) -> Pixels {
-    let last = history.last(source.size());
-    match (how, last, brought, change) {
-        (Start::Noise, ..) => noise(source.size(), seed),
-        (Start::Previous, Some(last), ..) => last.painted.clone(),
-        (Start::Carried, Some(last), ..) => carry(source, last),
-        (Start::Warped, Some(last), Some(brought), Change::Moved(links)) => {
-            if let Some(nearest) = links.first() {
-                brought.relight(source, last, nearest);
-            }
-            over(fresh, brought)
-        }
-        (Start::Warped, ..) => fresh.clone(),
-        _ => source.clone(),
+/// The first point for a scene that [is warped](Scene::is_warped): the earlier paint in the present light, which
+/// `brought` becomes too, with fresh paint where nothing was painted before.
+pub(super) fn warped<P: Place>(
+    place: &mut P,
+    scene: &Scene<'_>,
+    nearest: &P::Way<'_>,
+    brought: &mut Brought<P>,
+) -> Result<P::Vector, P::Error> {
+    let size = scene.size();
+    if let Some(last) = scene.history.earlier_source(size) {
+        let (source, last) =
+            (place.recall(Earlier::Pixels(scene.history.next().source, scene.source))?, place.recall(last)?);
+        brought.relight(place, [&source, &last], nearest, size)?;
     }
+    let fresh = place.lay(scene.fresh.data())?;
+    brought.over(place, &fresh, size)
 }
 
-/// The paint where it is known. Where it is not, the `fresh` frame in the tones of the paint around: shifted by
-/// the mean difference of the two over the known neighbourhood. As it is, it would stand out in dark or pale
-/// seams behind everything that moves, for as long as a new region takes to be painted.
-fn over(fresh: &Pixels, brought: &Brought) -> Pixels {
-    let size = fresh.size();
-    let radius = (size.longest_side() / 16).max(4);
-    let visible = brought.visible.values();
-    let share = box_mean(visible, size, radius);
-    let mut start = brought.paint.clone();
-    for (start, fresh) in start.data_mut().chunks_exact_mut(visible.len()).zip(fresh.planes()) {
-        let shift: Vec<f32> =
-            start.par_iter().zip(fresh).zip(visible).map(|((paint, fresh), v)| v * (paint - fresh)).collect();
-        let shift = box_mean(&shift, size, radius);
-        for (i, start) in start.iter_mut().enumerate() {
-            let shift = if share[i] > 0.0 { shift[i] / share[i] } else { 0.0 };
-            let fresh = (fresh[i] + shift).clamp(0.0, 1.0);
-            *start = visible[i] * *start + (1.0 - visible[i]) * fresh;
-        }
+/// The first point for any other, within 0..1. Where nothing was painted before, `previous` and `carried` start
+/// from the source frame, and `warped` from the source in the tones of the style.
+pub(super) fn unwarped(scene: &Scene<'_>) -> Pixels {
+    match (scene.how, scene.last()) {
+        (Start::Noise, _) => noise(scene.size(), scene.seed),
+        (Start::Previous, Some(last)) => last.painted.clone(),
+        (Start::Carried, Some(last)) => carry(scene.source, last),
+        (Start::Warped, _) => scene.fresh.clone(),
+        (Start::Previous | Start::Carried | Start::Content, _) => scene.source.clone(),
     }
-    start
 }
 
 /// The previous painted frame plus what changed in the source.
@@ -230,7 +165,8 @@ fn noise(size: Size, seed: u64) -> Pixels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::Flow;
+    use crate::flow::{Flow, Mask};
+    use crate::stylize::place::Host;
 
     const SIZE: Size = Size { width: 8, height: 4 };
 
@@ -250,26 +186,44 @@ mod tests {
         let shown: Vec<f32> =
             (0..SIZE.pixels()).map(|i| if i % SIZE.width < hidden { 0.0 } else { 1.0 }).collect();
         let mask = Mask::new(SIZE, shown).unwrap();
-        Link { back, flow: Flow::from_fn(SIZE, |_, _| [-right, 0.0]), visible: mask.clone(), certainty: mask }
+        Link {
+            back,
+            flow: Flow::from_fn(SIZE, |_, _| [-right, 0.0]),
+            visible: mask.clone(),
+            certainty: mask,
+            there: None,
+        }
+    }
+
+    /// The start and the earlier paint of a frame that moved along `links`.
+    fn start(source: &Pixels, links: Vec<Link>, history: &History) -> (Pixels, Brought<Host>) {
+        let change = Change::Moved(links);
+        let scene = Scene { how: Start::Warped, source, fresh: source, change: &change, history, seed: 0 };
+        assert!(scene.is_warped());
+        let place = &mut Host::default();
+        let nearest = place.way(&scene.links()[0]).unwrap();
+        let mut brought = Brought::along(place, scene.links(), &nearest, history).unwrap().unwrap();
+        let x = warped(place, &scene, &nearest, &mut brought).unwrap();
+        (Pixels::new(source.size(), x).unwrap(), brought)
     }
 
     #[test]
     fn each_start_is_what_its_name_says() {
         let source = flat(0.375);
-        let from = |how, history: &History| start(how, &source, &source, &Change::Unknown, history, None, 7);
+        let from = |how, history: &History, seed| {
+            let change = &Change::Unknown;
+            unwarped(&Scene { how, source: &source, fresh: &source, change, history, seed })
+        };
         let (history, nothing) = (painted_once(0.25, 0.5), History::default());
-        assert_eq!(from(Start::Content, &history), source);
-        assert_eq!(from(Start::Previous, &history), flat(0.5));
-        assert_eq!(from(Start::Carried, &history), flat(0.625));
+        assert_eq!(from(Start::Content, &history, 7), source);
+        assert_eq!(from(Start::Previous, &history, 7), flat(0.5));
+        assert_eq!(from(Start::Carried, &history, 7), flat(0.625));
         for how in [Start::Previous, Start::Carried, Start::Warped] {
-            assert_eq!(from(how, &nothing), source);
+            assert_eq!(from(how, &nothing, 7), source);
         }
-        assert_eq!(from(Start::Noise, &nothing), from(Start::Noise, &history));
-        assert_ne!(
-            from(Start::Noise, &nothing),
-            start(Start::Noise, &source, &source, &Change::Unknown, &nothing, None, 8)
-        );
-        assert_eq!(from(Start::Carried, &painted_once(0.0, 0.9)), flat(1.0));
+        assert_eq!(from(Start::Noise, &nothing, 7), from(Start::Noise, &history, 7));
+        assert_ne!(from(Start::Noise, &nothing, 7), from(Start::Noise, &nothing, 8));
+        assert_eq!(from(Start::Carried, &painted_once(0.0, 0.9), 7), flat(1.0));
     }
 
     #[test]
@@ -278,10 +232,7 @@ mod tests {
         let mut painted = flat(0.5);
         painted.data_mut()[2] = 0.8;
         history.push(Last { source: flat(0.25), painted });
-        let change = Change::Moved(vec![link(1, 3.0, 3)]);
-        let mut brought = Brought::along(&change, &history).unwrap();
-        let source = flat(0.35);
-        let start = start(Start::Warped, &source, &source, &change, &history, Some(&mut brought), 0);
+        let (start, _) = start(&flat(0.35), vec![link(1, 3.0, 3)], &history);
         let row = &start.data()[..SIZE.width];
         // The dot of column 2 is in column 5, and all is 0.1 lighter. Hidden: the source and what the paint
         // around differs by, 0.25 and a little of the dot (four rows have one value of 0.55 in the first).
@@ -294,12 +245,10 @@ mod tests {
     #[test]
     fn noise_in_the_source_does_not_get_into_the_paint() {
         let history = painted_once(0.5, 0.5);
-        let change = Change::Moved(vec![link(1, 0.0, 0)]);
-        let mut brought = Brought::along(&change, &history).unwrap();
         let mut source = flat(0.5);
         let mut random = fastrand::Rng::with_seed(1);
         source.data_mut().iter_mut().for_each(|v| *v += 0.1 * (random.f32() - 0.5));
-        let start = start(Start::Warped, &source, &source, &change, &history, Some(&mut brought), 0);
+        let (start, _) = start(&source, vec![link(1, 0.0, 0)], &history);
         let noise = |p: &Pixels| p.data().iter().map(|v| (v - 0.5).powi(2)).sum::<f32>();
         // The mean of 9 to 20 values (5 by 5, cut at the borders) has a ninth to a twentieth of the variance.
         // The mean over the picture, (2/3 + 2/4 + 4/5) / 8 · (2/3 + 2/4) / 4 = 0.07, scatters.
@@ -313,18 +262,21 @@ mod tests {
             history.push(Last { source: flat(0.5), painted: flat(i as f32 / 20.0) });
         }
         // Ten frames ago 1 of 11 was painted; the frame before is number 11.
-        let change = Change::Moved(vec![link(1, 0.0, 4), link(10, 0.0, 2)]);
-        let brought = Brought::along(&change, &history).unwrap();
-        let row = &brought.paint.data()[..SIZE.width];
-        let was = |i: usize| flat(i as f32 / 20.0).to_frame().pixel(0, 0)[0] as f32 / 255.0;
+        let (_, brought) = start(&flat(0.5), vec![link(1, 0.0, 4), link(10, 0.0, 2)], &history);
+        let row = &brought.paint[..SIZE.width];
+        let was = |i: usize| f32::from(flat(i as f32 / 20.0).to_frame().pixel(0, 0)[0]) / 255.0;
         assert!(row[2..4].iter().all(|v| (v - was(2)).abs() < 1e-6), "{row:?}");
         assert!(row[4..].iter().all(|v| (v - 0.55).abs() < 1e-6));
-        assert_eq!(brought.visible.values()[..SIZE.width], [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(brought.visible[..SIZE.width], [0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
     }
 
     #[test]
     fn a_cut_brings_nothing() {
-        assert!(Brought::along(&Change::Cut, &painted_once(0.2, 0.4)).is_none());
-        assert!(Brought::along(&Change::Moved(vec![link(1, 0.0, 0)]), &History::default()).is_none());
+        let source = flat(0.5);
+        let moved = Change::Moved(vec![link(1, 0.0, 0)]);
+        for (change, history) in [(&Change::Cut, painted_once(0.2, 0.4)), (&moved, History::default())] {
+            let (how, history) = (Start::Warped, &history);
+            assert!(!Scene { how, source: &source, fresh: &source, change, history, seed: 0 }.is_warped());
+        }
     }
 }

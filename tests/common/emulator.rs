@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
-use stylecast::error::Result;
+use stylecast::error::{Error, Result};
 use stylecast::kernels::cuda::{
     Allocation, Argument, Call, Composed, Convolution, Convolutions, Kernels, Launch, Machine,
 };
@@ -35,8 +35,12 @@ pub struct Emulator {
     pub ran: Arc<Mutex<Vec<&'static str>>>,
     /// How many bytes each reading took.
     pub reads: Arc<Mutex<Vec<usize>>>,
+    /// How many bytes each writing took, but for what was brought ahead.
+    pub writes: Arc<Mutex<Vec<usize>>>,
     /// Bytes of memory that are in use.
     pub held: Arc<AtomicUsize>,
+    /// Bytes of memory that there are.
+    pub limit: Arc<AtomicUsize>,
 }
 
 /// Memory lies where a GPU would put it.
@@ -60,7 +64,9 @@ impl Emulator {
             as_one: Arc::default(),
             ran: Arc::default(),
             reads: Arc::default(),
+            writes: Arc::default(),
             held: Arc::default(),
+            limit: Arc::new(AtomicUsize::new(usize::MAX)),
         }))
     }
 }
@@ -95,7 +101,9 @@ fn compiled() -> Option<Library> {
     let status = Command::new("g++")
         .args([
             "-std=c++17",
-            "-O2",
+            "-O3",
+            "-march=native",
+            "-ffp-contract=off",
             "-shared",
             "-fPIC",
             "-pthread",
@@ -121,6 +129,9 @@ fn compiled() -> Option<Library> {
 
 impl Machine for Emulator {
     fn allocate(&self, bytes: usize) -> Result<Allocation> {
+        if self.held.load(Ordering::Relaxed) + bytes > self.limit.load(Ordering::Relaxed) {
+            return Err(Error::memory("the emulator has no more memory"));
+        }
         self.held.fetch_add(bytes, Ordering::Relaxed);
         // A line before and a line behind, to see whether anybody writes there.
         let mut memory = vec![Line([JUNK; 256]); bytes.div_ceil(256) + 2];
@@ -128,7 +139,15 @@ impl Machine for Emulator {
         Ok(Allocation { address, owner: Box::new(Guarded { memory, bytes, held: self.held.clone() }) })
     }
 
+    fn bring(&self, data: &[u8]) -> Result<Allocation> {
+        let memory = self.allocate(data.len())?;
+        // SAFETY: allocated just now.
+        unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), memory.address as *mut u8, data.len()) };
+        Ok(memory)
+    }
+
     unsafe fn write(&self, to: u64, data: &[u8]) -> Result<()> {
+        self.writes.lock().unwrap().push(data.len());
         // SAFETY: by the caller's promise.
         unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), to as *mut u8, data.len()) };
         Ok(())

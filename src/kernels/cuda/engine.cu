@@ -13,3 +13,4 @@
 #include "optimizer.cu"
 #include "picture.cu"
 #include "pool.cu"
+#include "start.cu"

@@ -9,7 +9,8 @@ use crate::error::{Error, Result};
 use candle_core::Device;
 use candle_core::cuda_backend::CudaDevice;
 use candle_core::cuda_backend::cudarc::driver::{
-    CudaFunction, CudaGraph, CudaStream, DevicePtr, DriverError, LaunchConfig, PushKernelArg, result, sys,
+    CudaFunction, CudaGraph, CudaSlice, CudaStream, DevicePtr, DriverError, LaunchConfig, PushKernelArg,
+    result, sys,
 };
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -30,6 +31,8 @@ pub struct Gpu {
     device: CudaDevice,
     stream: Arc<CudaStream>,
     functions: Mutex<HashMap<&'static str, CudaFunction>>,
+    /// For what is brought meanwhile; opened when it is first asked for.
+    beside: Mutex<Option<Arc<CudaStream>>>,
     /// Opened when it is first asked for.
     library: OnceLock<std::result::Result<Cudnn, String>>,
 }
@@ -42,7 +45,13 @@ impl Gpu {
     pub fn new(device: &Device) -> Result<Self> {
         let device = device.as_cuda_device()?.clone();
         let stream = device.cuda_stream();
-        Ok(Self { device, stream, functions: Mutex::default(), library: OnceLock::new() })
+        Ok(Self {
+            device,
+            stream,
+            functions: Mutex::default(),
+            beside: Mutex::default(),
+            library: OnceLock::new(),
+        })
     }
 
     /// A kernel that may take so many bytes of shared memory.
@@ -62,6 +71,14 @@ impl Gpu {
         }
         functions.insert(kernel, function.clone());
         Ok(function)
+    }
+
+    fn beside(&self) -> Result<Arc<CudaStream>> {
+        let mut beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+        if beside.is_none() {
+            *beside = Some(self.stream.context().new_stream().map_err(failed)?);
+        }
+        Ok(beside.as_ref().unwrap_or(&self.stream).clone())
     }
 
     fn bound(&self) -> Result<sys::CUstream> {
@@ -84,6 +101,20 @@ impl Machine for Gpu {
         let (address, in_use) = memory.device_ptr(&self.stream);
         drop(in_use);
         Ok(Allocation { address, owner: Box::new(memory) })
+    }
+
+    fn bring(&self, data: &[u8]) -> Result<Allocation> {
+        let beside = self.beside()?;
+        // SAFETY: it is written before anybody reads it.
+        let memory = unsafe { beside.alloc::<u8>(data.len().max(1)) }.map_err(failed)?;
+        let (address, in_use) = memory.device_ptr(&beside);
+        drop(in_use);
+        beside.context().bind_to_thread().map_err(failed)?;
+        // SAFETY: as long as that; `data` is borrowed until all is there.
+        unsafe { result::memcpy_htod_async(address, data, beside.cu_stream()) }.map_err(failed)?;
+        beside.synchronize().map_err(failed)?;
+        let owner = Brought { memory: Some(memory), beside, stream: self.stream.clone() };
+        Ok(Allocation { address, owner: Box::new(owner) })
     }
 
     unsafe fn write(&self, to: u64, data: &[u8]) -> Result<()> {
@@ -160,6 +191,23 @@ impl Machine for Gpu {
         Ok(graph.map(|graph| -> Box<dyn Composed> {
             Box::new(Graph { graph: Sent(graph), stream: self.stream.clone() })
         }))
+    }
+}
+
+/// Memory of the stream beside.
+struct Brought {
+    memory: Option<CudaSlice<u8>>,
+    beside: Arc<CudaStream>,
+    stream: Arc<CudaStream>,
+}
+
+impl Drop for Brought {
+    fn drop(&mut self) {
+        // What reads it may be under way; its own stream, where it is given back, waits for that.
+        if self.beside.join(&self.stream).is_err() {
+            let _ = self.stream.synchronize();
+        }
+        self.memory = None;
     }
 }
 

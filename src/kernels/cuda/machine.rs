@@ -79,6 +79,18 @@ pub trait Machine: Send + Sync {
         Err(Error::model("this machine has no library that convolves"))
     }
 
+    /// Memory with these bytes, brought there beside whatever the machine is busy with: it is there when this returns,
+    /// and can be called from any thread.
+    ///
+    /// # Errors
+    /// As [`Self::allocate`]; a failing device.
+    fn bring(&self, data: &[u8]) -> Result<Allocation> {
+        let memory = self.allocate(data.len().max(1))?;
+        // SAFETY: allocated just now.
+        unsafe { self.write(memory.address, data) }?;
+        Ok(memory)
+    }
+
     /// Tells that what is asked from here to the next reading is likely to be asked again, just so.
     ///
     /// # Errors
@@ -216,6 +228,15 @@ impl<T: Pod> Buffer<T> {
         let mut buffer = Self::new(machine, numbers.len())?;
         buffer.write(numbers)?;
         Ok(buffer)
+    }
+
+    /// With these numbers, brought there while the machine goes on with what it is busy with.
+    ///
+    /// # Errors
+    /// As [`Machine::bring`].
+    pub fn brought(machine: &Arc<dyn Machine>, numbers: &[T]) -> Result<Self> {
+        let memory = machine.bring(bytemuck::cast_slice(numbers))?;
+        Ok(Self { machine: machine.clone(), memory, length: numbers.len(), numbers: PhantomData })
     }
 
     /// How many numbers there is room for.

@@ -12,6 +12,7 @@ mod kernels;
 mod machine;
 mod operands;
 mod queue;
+mod start;
 mod trial;
 mod vectors;
 

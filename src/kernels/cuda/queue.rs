@@ -50,6 +50,10 @@ impl Queue {
     pub fn new(machine: Arc<dyn Machine>) -> Self {
         Self(Arc::new(Shared { machine, state: Mutex::default() }))
     }
+
+    fn owned(&self, Allocation { address, owner }: Allocation) -> Allocation {
+        Allocation { address, owner: Box::new(Owned { memory: Some(owner), queue: self.0.clone() }) }
+    }
 }
 
 impl Shared {
@@ -134,8 +138,12 @@ impl Drop for Owned {
 
 impl Machine for Queue {
     fn allocate(&self, bytes: usize) -> Result<Allocation> {
-        let Allocation { address, owner } = self.0.machine.allocate(bytes)?;
-        Ok(Allocation { address, owner: Box::new(Owned { memory: Some(owner), queue: self.0.clone() }) })
+        Ok(self.owned(self.0.machine.allocate(bytes)?))
+    }
+
+    fn bring(&self, data: &[u8]) -> Result<Allocation> {
+        // Calls that wait cannot be about memory that is new.
+        Ok(self.owned(self.0.machine.bring(data)?))
     }
 
     unsafe fn write(&self, to: u64, data: &[u8]) -> Result<()> {

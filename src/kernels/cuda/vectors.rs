@@ -52,9 +52,7 @@ pub struct FlowField {
     pub right: Buffer<f32>,
     /// Down, `[H, W]`.
     pub down: Buffer<f32>,
-    /// What is fetched is multiplied by this, `[H, W]`, where it is wanted.
-    pub visible: Buffer<f32>,
-    /// Of all three.
+    /// Of both.
     pub size: Size,
 }
 
@@ -63,11 +61,11 @@ fn spread(n: usize, most: usize) -> Launch {
     Launch { grid: [blocks(n, 256).clamp(1, most as u32), 1, 1], block: 256, shared: 0 }
 }
 
-fn long(number: usize) -> Argument {
+pub(super) fn long(number: usize) -> Argument {
     Argument::Long(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-fn expect(lengths: &[usize], length: usize) -> Result<()> {
+pub(super) fn expect(lengths: &[usize], length: usize) -> Result<()> {
     match lengths.iter().find(|other| **other != length) {
         None => Ok(()),
         Some(other) => {
@@ -300,7 +298,7 @@ impl Kernels {
         self.run("stylecast_coarse_to_fine", each(3 * size.pixels()), &arguments)
     }
 
-    /// `to` is `from` fetched along a flow, linearly; only what is visible, if `masked`.
+    /// `to` is `from` fetched along a flow, linearly, times what is `visible`, a number for each pixel.
     ///
     /// # Errors
     /// As [`Self::adam`].
@@ -308,14 +306,14 @@ impl Kernels {
         &self,
         from: &Buffer<f32>,
         flow: &FlowField,
-        masked: bool,
+        visible: Option<&Buffer<f32>>,
         to: &mut Buffer<f32>,
     ) -> Result<()> {
-        let FlowField { right, down, visible, size } = flow;
+        let FlowField { right, down, size } = flow;
         let plane = size.pixels();
         expect(&[from.len(), to.len()], 3 * plane)?;
-        expect(&[right.len(), down.len(), visible.len()], plane)?;
-        let memory = [from.address(), right.address(), down.address(), address(masked.then_some(visible))];
+        expect(&[right.len(), down.len(), visible.map_or(plane, Buffer::len)], plane)?;
+        let memory = [from.address(), right.address(), down.address(), address(visible)];
         let launch = Launch { grid: [blocks(plane, 256), 1, 1], block: 256, shared: 0 };
         let rest = [to.address(), int(size.height), int(size.width)];
         self.run("stylecast_warp", launch, &[&memory[..], &rest].concat())

@@ -1,14 +1,13 @@
 //! An optimiser's memory, and how it goes along with the paint; wherever it lies.
 
-use super::place::Place;
 use crate::frame::Size;
 use crate::optim::{Adam, Lbfgs};
-use crate::stylize::OptimizerKind;
-use crate::stylize::scout::Link;
+use crate::stylize::place::{Place, copy};
+use crate::stylize::{OptimizerKind, Start};
 use std::ops::ControlFlow;
 
 /// An optimiser and what it remembers.
-pub(in crate::stylize) struct Memory<P: Place> {
+pub(super) struct Memory<P: Place> {
     pub(super) place: P,
     kind: OptimizerKind,
     learning_rate: f32,
@@ -39,25 +38,38 @@ impl<P: Place> Memory<P> {
         lbfgs.scale_in(place, from.pixels() as f64 / to.pixels() as f64)
     }
 
-    /// The paint starts where that of the frame before is.
-    pub(super) fn stay(&mut self) -> Result<(), P::Error> {
-        self.lbfgs.carry_in(&mut self.place, |place, planes| {
-            let mut copy = place.vector(planes)?;
-            place.copy(planes, P::view_mut(&mut copy))?;
-            Ok(copy)
-        })
+    /// Gets ready for the next frame, which starts as `how` says; `continues` says whether there is paint
+    /// before it at all.
+    pub(super) fn follow(
+        &mut self,
+        how: Start,
+        continues: bool,
+        nearest: Option<&P::Way<'_>>,
+    ) -> Result<(), P::Error> {
+        match (how, nearest) {
+            (Start::Previous | Start::Carried, _) if continues => self.stay(),
+            (Start::Warped, Some(nearest)) if continues => self.move_along(nearest),
+            _ => {
+                self.reset();
+                Ok(())
+            }
+        }
     }
 
-    /// The paint is carried along `link`.
-    pub(super) fn move_along(&mut self, link: &Link) -> Result<(), P::Error> {
+    /// The paint starts where that of the frame before is.
+    fn stay(&mut self) -> Result<(), P::Error> {
+        self.lbfgs.carry_in(&mut self.place, |place, planes| copy(place, planes))
+    }
+
+    /// The paint is carried along.
+    fn move_along(&mut self, way: &P::Way<'_>) -> Result<(), P::Error> {
         let Self { place, adam, lbfgs, .. } = self;
-        let way = place.way(link)?;
         if let Some(Adam { first, second, .. }) = adam {
             // How large gradients are is a good guess also where something new appears.
-            let mut moved = |moment, masked| place.moved(P::view(moment), &way, masked);
-            (*first, *second) = (moved(first, true)?, moved(second, false)?);
+            *first = place.moved(P::view(first), way, true)?;
+            *second = place.moved(P::view(second), way, false)?;
         }
-        lbfgs.carry_in(place, |place, planes| place.moved(planes, &way, true))
+        lbfgs.carry_in(place, |place, planes| place.moved(planes, way, true))
     }
 
     pub(super) fn settle(&mut self, x: &mut P::View) -> Result<(), P::Error> {

@@ -4,24 +4,28 @@
 //! motion, its memory goes along; where the paint starts anew, it is forgotten.
 //!
 //! Where the network computes on a GPU in half precision, everything stays there while a picture is painted: pixels,
-//! gradient and memory. Elsewhere everything is in the CPU's memory.
+//! gradient and memory; and the next frame starts there too, from the paint of the last one. Elsewhere everything is in
+//! the CPU's memory.
 
 mod gpu;
 mod memory;
-mod place;
 
+use super::OptimizerKind;
+use super::history::{History, Name};
 use super::keep_color::average_channels;
-use super::scout::Change;
-use super::{OptimizerKind, Start};
-use crate::error::Result;
+use super::place::{Host, Place as _};
+use super::warm::{Brought, Scene, unwarped, warped};
+use crate::error::{ErrorKind, Result};
+use crate::flow::Mask;
 use crate::frame::Size;
-use crate::loss::{Losses, Objective};
+use crate::kernels::cuda::{Buffer, Machine};
+use crate::loss::{Hold, Losses, Objective};
 use crate::pixels::Pixels;
 use crate::vgg::Network;
 use gpu::OnGpu;
 use memory::Memory;
-use place::Host;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 /// An optimiser, what it remembers, and the gradient it follows.
 pub(crate) struct Mover(Where);
@@ -80,20 +84,77 @@ impl Mover {
         Ok(())
     }
 
-    /// Gets ready for the next frame, which starts as `how` says; `continues` says whether there is paint
-    /// before it at all.
-    pub(super) fn follow(&mut self, how: Start, continues: bool, change: &Change) -> Result<()> {
-        let nearest = match change {
-            Change::Moved(links) => links.first(),
-            _ => None,
-        };
-        match (how, nearest) {
-            _ if !continues => self.reset(),
-            (Start::Previous | Start::Carried, _) => memory!(self, memory => memory.stay()?),
-            (Start::Warped, Some(link)) => memory!(self, memory => memory.move_along(link)?),
-            (Start::Warped | Start::Content | Start::Noise, _) => self.reset(),
+    /// Gets ready for the next frame: where it starts, and what it is held to with `weight`, if that is above 0;
+    /// `continues` says whether there is paint before it at all. Where it starts may be on the GPU alone: then
+    /// [`Self::begin`] knows, and what is handed out is as large, and nothing else.
+    pub(super) fn start(
+        &mut self,
+        scene: &Scene<'_>,
+        continues: bool,
+        weight: f64,
+        objective: &mut Objective,
+    ) -> Result<Pixels> {
+        match &mut self.0 {
+            Where::Host { memory, .. } => start_here(memory, scene, continues, weight, objective),
+            Where::Gpu(gpu) => {
+                gpu.clear();
+                if continues && scene.is_warped() {
+                    match gpu.start(scene, weight, objective) {
+                        Err(error) if error.kind() == ErrorKind::Memory => gpu.make_room(),
+                        done => return done.map(|()| Pixels::zeros(scene.size())),
+                    }
+                }
+                gpu.memory.follow(scene.how, continues, None)?;
+                let mut memory = Memory::new(OptimizerKind::Adam, 0.0, Host::default());
+                start_here(&mut memory, scene, continues, weight, objective)
+            }
         }
-        Ok(())
+    }
+
+    /// The last picture that was painted is the last one of `history`: the next one starts from it.
+    pub(super) fn remember(&mut self, history: &History) -> Result<()> {
+        match &mut self.0 {
+            Where::Host { .. } => Ok(()),
+            Where::Gpu(gpu) => match gpu.remember(history) {
+                // The next frame will bring what it needs.
+                Err(error) if error.kind() == ErrorKind::Memory => {
+                    gpu.memory.place.forget();
+                    Ok(())
+                }
+                done => done,
+            },
+        }
+    }
+
+    /// The GPU where pictures are painted.
+    pub(super) fn machine(&self) -> Option<Arc<dyn Machine>> {
+        match &self.0 {
+            Where::Host { .. } => None,
+            Where::Gpu(gpu) => Some(gpu.memory.place.kernels().machine().clone()),
+        }
+    }
+
+    /// `picture`, which is on the GPU, has a name from now on.
+    pub(super) fn name(&mut self, name: Name, picture: Arc<Buffer<f32>>) {
+        if let Where::Gpu(gpu) = &mut self.0 {
+            gpu.memory.place.name(name, picture);
+        }
+    }
+
+    /// The picture of this name and `size`, if it is on the GPU.
+    pub(super) fn named(&self, name: Name, size: Size) -> Option<Arc<Buffer<f32>>> {
+        match &self.0 {
+            Where::Host { .. } => None,
+            Where::Gpu(gpu) => gpu.memory.place.named(name, size),
+        }
+    }
+
+    /// Sees to it that `x` is in the CPU's memory too, if it starts, or is being moved, on a GPU alone.
+    pub(super) fn fetch(&mut self, x: &mut Pixels) -> Result<()> {
+        match &mut self.0 {
+            Where::Host { .. } => Ok(()),
+            Where::Gpu(gpu) => gpu.fetch(x),
+        }
     }
 
     /// Bytes of a GPU's memory that painting at `size` takes beside the network; 0 elsewhere.
@@ -150,4 +211,32 @@ impl Mover {
             Where::Gpu(gpu) => gpu.end(x),
         }
     }
+}
+
+/// In the CPU's memory.
+fn start_here(
+    memory: &mut Memory<Host>,
+    scene: &Scene<'_>,
+    continues: bool,
+    weight: f64,
+    objective: &mut Objective,
+) -> Result<Pixels> {
+    let links = scene.links();
+    let nearest = links.first().map(|link| memory.place.way(link)).transpose()?;
+    memory.follow(scene.how, continues, nearest.as_ref())?;
+    let mut brought = match &nearest {
+        Some(nearest) => Brought::along(&mut memory.place, links, nearest, scene.history)?,
+        None => None,
+    };
+    let x = match (&nearest, &mut brought) {
+        (Some(nearest), Some(brought)) if scene.is_warped() => {
+            Pixels::new(scene.size(), warped(&mut memory.place, scene, nearest, brought)?)
+        }
+        _ => None,
+    };
+    objective.set_hold(brought.filter(|_| weight > 0.0).and_then(|Brought { paint, certainty, .. }| {
+        let size = scene.size();
+        Hold::new(Pixels::new(size, paint)?, Mask::new(size, certainty)?, weight)
+    }));
+    Ok(x.unwrap_or_else(|| unwarped(scene)))
 }

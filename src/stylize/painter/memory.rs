@@ -64,7 +64,10 @@ impl Painter {
             let size = self.ceiling.map_or(source.size(), |longest| source.size().fit(longest));
             let tried = match size == source.size() {
                 true => self.optimise(source, x, iterations, on_step),
-                false => self.optimise_smaller(size, source, x, iterations, on_step),
+                false => {
+                    self.mover.fetch(x)?;
+                    self.optimise_smaller(size, source, x, iterations, on_step)
+                }
             };
             let error = match tried {
                 Err(error) if error.kind() == ErrorKind::Memory => error,

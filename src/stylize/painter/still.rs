@@ -6,9 +6,10 @@ use crate::frame::{Frame, Size};
 use crate::loss::Losses;
 use crate::pixels::Pixels;
 use crate::resize::resize_pixels;
+use crate::stylize::history::{History, Last};
 use crate::stylize::scout::Change;
 use crate::stylize::upsample::upsample;
-use crate::stylize::warm::{History, Last, start};
+use crate::stylize::warm::{Scene, unwarped};
 use crate::stylize::{PaintReport, PaintSettings, Painted};
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -51,7 +52,8 @@ impl Painter {
                     None => {
                         let PaintSettings { start: how, seed, .. } = self.settings;
                         let fresh = self.fresh(&source)?;
-                        start(how, &source, &fresh, &Change::Unknown, &History::default(), None, seed)
+                        let (change, history) = (&Change::Unknown, &History::default());
+                        unwarped(&Scene { how, source: &source, fresh: &fresh, change, history, seed })
                     }
                 };
                 if !stopped {
