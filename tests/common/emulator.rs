@@ -41,6 +41,8 @@ pub struct Emulator {
     pub held: Arc<AtomicUsize>,
     /// Bytes of memory that there are.
     pub limit: Arc<AtomicUsize>,
+    /// How often there were not enough.
+    pub refused: Arc<AtomicUsize>,
 }
 
 /// Memory lies where a GPU would put it.
@@ -67,6 +69,7 @@ impl Emulator {
             writes: Arc::default(),
             held: Arc::default(),
             limit: Arc::new(AtomicUsize::new(usize::MAX)),
+            refused: Arc::default(),
         }))
     }
 }
@@ -130,6 +133,7 @@ fn compiled() -> Option<Library> {
 impl Machine for Emulator {
     fn allocate(&self, bytes: usize) -> Result<Allocation> {
         if self.held.load(Ordering::Relaxed) + bytes > self.limit.load(Ordering::Relaxed) {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(Error::memory("the emulator has no more memory"));
         }
         self.held.fetch_add(bytes, Ordering::Relaxed);

@@ -1,7 +1,7 @@
 //! The memory of the GPU that the network computes on.
 
 use super::Place;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::kernels::cuda::{Buffer, FlowField, Kernels, Machine, Partials};
 use crate::optim::AdamStep;
@@ -13,8 +13,6 @@ use crate::stylize::metric::LEVELS;
 use crate::stylize::scout::Link;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-type Result<T> = crate::error::Result<T>;
 
 /// A GPU's memory.
 pub(in crate::stylize) struct Gpu {
