@@ -33,7 +33,7 @@ pub struct Step {
     pub iteration: usize,
     /// Iterations that will be done unless somebody stops it.
     pub of: usize,
-    /// The size that is painted, or smaller where memory has run out.
+    /// The painted size; where memory has run out, a smaller copy is moved.
     pub size: Size,
     /// The losses before this step.
     pub losses: Losses,

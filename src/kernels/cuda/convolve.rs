@@ -136,14 +136,7 @@ impl Kernels {
     /// # Errors
     /// As [`Weights::convolution`].
     pub fn convolution(&self, kernel: &[f32], outputs: usize, inputs: usize) -> Result<Weights> {
-        match self.convolutions {
-            Convolutions::Mma | Convolutions::Wgmma => {
-                Weights::convolution(self.machine(), kernel, outputs, inputs)
-            }
-            Convolutions::Cudnn => {
-                Weights::for_library(self.machine(), kernel, outputs, inputs, Direction::Forward)
-            }
-        }
+        self.weights(kernel, outputs, inputs, Direction::Forward)
     }
 
     /// Weights of its gradient.
@@ -151,13 +144,21 @@ impl Kernels {
     /// # Errors
     /// As [`Weights::adjoint`].
     pub fn adjoint(&self, kernel: &[f32], outputs: usize, inputs: usize) -> Result<Weights> {
-        match self.convolutions {
-            Convolutions::Mma | Convolutions::Wgmma => {
-                Weights::adjoint(self.machine(), kernel, outputs, inputs)
-            }
-            Convolutions::Cudnn => {
-                Weights::for_library(self.machine(), kernel, outputs, inputs, Direction::Backward)
-            }
+        self.weights(kernel, outputs, inputs, Direction::Backward)
+    }
+
+    fn weights(
+        &self,
+        kernel: &[f32],
+        outputs: usize,
+        inputs: usize,
+        direction: Direction,
+    ) -> Result<Weights> {
+        let machine = self.machine();
+        match (self.convolutions, direction) {
+            (Convolutions::Cudnn, _) => Weights::for_library(machine, kernel, outputs, inputs, direction),
+            (_, Direction::Forward) => Weights::convolution(machine, kernel, outputs, inputs),
+            (_, Direction::Backward) => Weights::adjoint(machine, kernel, outputs, inputs),
         }
     }
 

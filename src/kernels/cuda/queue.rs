@@ -80,7 +80,7 @@ impl Shared {
             state.known.truncate(KEPT);
             return made;
         };
-        let Some(mut known) = state.known.remove(at) else { return Ok(()) };
+        let Some(mut known) = state.known.remove(at) else { return self.make(&calls) };
         let made = match &known.whole {
             // SAFETY: asked for just now, as what it was put together from.
             Some(whole) => unsafe { whole.run() },
