@@ -14,7 +14,7 @@ mod painting;
 
 use emulator::{Bench, Emulator, LIBRARY, WAYS};
 use half::f16;
-use numbers::{ROUNDED, apart, convolved, read};
+use numbers::{ROUNDED, apart, assert_agrees, convolved, read};
 use painting::{network, picture, weights};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,7 +71,7 @@ fn agrees(mut bench: Bench, way: Convolutions) {
         let backward = bench.kernels.adjoint(&kernel, outputs, inputs).unwrap();
         let (x, wide_x) = bench.features(inputs, size);
         let (bias, rows) = (bench.numbers(outputs), bench.numbers(size.pixels()));
-        let (on_bias, on_rows) = (Bias::new(&bench.machine, &bias).unwrap(), bench.buffer(&rows));
+        let (on_bias, on_rows) = (Bias::new(&bench.machine, &bias).unwrap(), bench.put(&rows));
         let plain = convolved(&wide_x, size, (outputs, inputs), at);
         let (mut y, was) = bench.features(outputs, size);
         let of = |i: usize| (i / outputs, f64::from(bias[i % outputs]));
@@ -248,14 +248,7 @@ fn losses_and_gradients_agree_with_the_cpus_engine() {
         let half = Network::half_by(&weights(), Pooling::Average, machine.clone(), Some(way)).unwrap();
         assert_eq!(half.convolutions(), Some(way));
         let (total, gradient) = evaluated(&half, &pictures);
-        assert!((total / expected - 1.0).abs() < 2e-3, "{way}: {total} instead of {expected}");
-        let dot = |a: &Pixels, b: &Pixels| {
-            a.data().iter().zip(b.data()).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-        };
-        let cosine = dot(&gradient, &by_cpu) / (dot(&gradient, &gradient) * dot(&by_cpu, &by_cpu)).sqrt();
-        assert!(cosine > 0.999, "{way}: cosine {cosine}");
-        let length = (dot(&gradient, &gradient) / dot(&by_cpu, &by_cpu)).sqrt();
-        assert!((length - 1.0).abs() < 0.01, "{way}: {length} times as long");
+        assert_agrees(&way.to_string(), (total, &gradient), (expected, &by_cpu));
 
         // What it held at once is what was planned.
         let mut objective = Objective::new(&half, ObjectiveSettings::default()).unwrap();

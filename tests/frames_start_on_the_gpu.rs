@@ -8,7 +8,7 @@ mod emulator;
 #[path = "common/painting.rs"]
 mod painting;
 
-use emulator::{Bench, Emulator};
+use emulator::{Bench, Emulator, take};
 use painting::{network, picture, weights};
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -30,16 +30,6 @@ impl Bench {
     fn map(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| (3.0 * self.random.f32() - 1.0).clamp(0.0, 1.0)).collect()
     }
-
-    fn put(&self, numbers: &[f32]) -> Buffer<f32> {
-        Buffer::from_slice(&self.machine, numbers).unwrap()
-    }
-}
-
-fn take(buffer: &Buffer<f32>) -> Vec<f32> {
-    let mut numbers = vec![0.0; buffer.len()];
-    buffer.read(&mut numbers).unwrap();
-    numbers
 }
 
 fn assert_close(got: &[f32], expected: &[f32], what: &str) {

@@ -15,7 +15,7 @@ mod painting;
 
 use emulator::{Bench, Emulator};
 use half::f16;
-use numbers::{ROUNDED, apart, convolved, read, wide};
+use numbers::{ROUNDED, apart, assert_agrees, convolved, read, wide};
 use painting::{network, picture, weights};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -65,7 +65,7 @@ fn convolutions(full: u32, machine: Arc<dyn Machine>) {
         let (bias, rows) = (bench.numbers(outputs), bench.numbers(size.pixels()));
         let (tap, wide_tap) = bench.features(outputs, size);
         y.write(&was.iter().map(|x| f16::from_f64(*x)).collect::<Vec<_>>()).unwrap();
-        let (on_bias, on_rows) = (Bias::new(&bench.machine, &bias).unwrap(), bench.buffer(&rows));
+        let (on_bias, on_rows) = (Bias::new(&bench.machine, &bias).unwrap(), bench.put(&rows));
         let finish = Finish {
             scale: 0.25,
             bias: Some(&on_bias),
@@ -118,7 +118,7 @@ fn the_first_convolution_and_its_gradient_are_what_their_definition_says() {
             .map(|(i, v)| (v + f64::from(bias[i % 64])).max(0.0))
             .collect();
         let (mut y, _) = bench.features(64, size);
-        let pixels = bench.buffer(&x);
+        let pixels = bench.put(&x);
         bench.kernels.first_forward(&pixels, &first, &mut y).unwrap();
         assert!(apart(&read(&y), &expected) < ROUNDED, "{size}");
 
@@ -183,7 +183,7 @@ fn gram_matrices_and_sums_are_what_their_definition_says() {
         let (size, n) = (Size::new(width, height), width * height);
         let (x, wide_x) = bench.features(channels, size);
         let map: Vec<f32> = (0..n).map(|p| if p % 3 == 0 { 0.0 } else { bench.random.f32() }).collect();
-        let rows = bench.buffer(&map);
+        let rows = bench.put(&map);
         let mut parts = GramParts::new(&bench.machine, [(channels, n)].into_iter()).unwrap();
         for rows in [None, Some(&rows)] {
             let what = format!("{channels} channels of {size}, rows: {}", rows.is_some());
@@ -207,7 +207,7 @@ fn gram_matrices_and_sums_are_what_their_definition_says() {
 
             // Its difference from a target, as coefficients of the gradient.
             let target = bench.numbers(channels * channels);
-            let on_device = bench.buffer(&target);
+            let on_device = bench.put(&target);
             let mut coefficients = Weights::coefficients(&bench.machine, channels).unwrap();
             let mut sums = Sums::new(&bench.machine, 1).unwrap();
             let compared = Compared { target: &on_device, unit: 2.0, coefficients: &mut coefficients };
@@ -254,7 +254,7 @@ fn shapes_that_do_not_fit_are_refused() {
     let ((x, _), (mut y, _), (mut odd, _)) =
         (bench.features(64, size), bench.features(128, size), bench.features(128, other));
     let weights = Weights::convolution(&bench.machine, &vec![0.0; 9 * 64 * 128], 128, 64).unwrap();
-    let short = bench.buffer(&[0.0; 15]);
+    let short = bench.put(&[0.0; 15]);
     let short_bias = Bias::new(&bench.machine, &[0.0; 15]).unwrap();
     let kernels = &bench.kernels;
     let error = kernels.convolve(&x, &weights, Finish::default(), &mut odd).unwrap_err();
@@ -337,14 +337,7 @@ fn losses_and_gradients_agree_with_the_cpus_engine() {
         let pictures = pictures(size);
         let (expected, by_cpu) = evaluated(&cpu, &pictures, in_regions);
         let (total, gradient) = evaluated(&half, &pictures, in_regions);
-        assert!((total / expected - 1.0).abs() < 2e-3, "{size}: {total} instead of {expected}");
-        let dot = |a: &Pixels, b: &Pixels| {
-            a.data().iter().zip(b.data()).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
-        };
-        let cosine = dot(&gradient, &by_cpu) / (dot(&gradient, &gradient) * dot(&by_cpu, &by_cpu)).sqrt();
-        assert!(cosine > 0.999, "{size}: cosine {cosine}");
-        let length = (dot(&gradient, &gradient) / dot(&by_cpu, &by_cpu)).sqrt();
-        assert!((length - 1.0).abs() < 0.01, "{size}: {length} times as long");
+        assert_agrees(&size.to_string(), (total, &gradient), (expected, &by_cpu));
     }
 }
 

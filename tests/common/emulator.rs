@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use stylecast::error::{Error, Result};
 use stylecast::kernels::cuda::{
-    Allocation, Argument, Call, Composed, Convolution, Convolutions, Kernels, Launch, Machine,
+    Allocation, Argument, Buffer, Call, Composed, Convolution, Convolutions, Kernels, Launch, Machine,
 };
 
 #[path = "plain_library.rs"]
@@ -92,6 +92,20 @@ impl Bench {
         let machine: Arc<dyn Machine> = Emulator::new()?;
         Some(Self { kernels: Kernels::new(machine.clone()), machine, random: fastrand::Rng::with_seed(seed) })
     }
+}
+
+impl Bench {
+    /// Numbers on the machine.
+    pub fn put(&self, numbers: &[f32]) -> Buffer<f32> {
+        Buffer::from_slice(&self.machine, numbers).unwrap()
+    }
+}
+
+/// And back.
+pub fn take(buffer: &Buffer<f32>) -> Vec<f32> {
+    let mut numbers = vec![0.0; buffer.len()];
+    buffer.read(&mut numbers).unwrap();
+    numbers
 }
 
 fn compiled() -> Option<Library> {

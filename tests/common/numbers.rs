@@ -5,7 +5,8 @@
 use crate::emulator::Bench;
 use half::f16;
 use stylecast::frame::Size;
-use stylecast::kernels::cuda::{Buffer, Features};
+use stylecast::kernels::cuda::Features;
+use stylecast::pixels::Pixels;
 
 /// Half precision rounds to 11 bits.
 pub const ROUNDED: f64 = 6e-4;
@@ -13,10 +14,6 @@ pub const ROUNDED: f64 = 6e-4;
 impl Bench {
     pub fn numbers(&mut self, count: usize) -> Vec<f32> {
         (0..count).map(|_| f16::from_f32(2.0 * self.random.f32() - 1.0).to_f32()).collect()
-    }
-
-    pub fn buffer(&mut self, numbers: &[f32]) -> Buffer<f32> {
-        Buffer::from_slice(&self.machine, numbers).unwrap()
     }
 
     /// Random features, `[H, W, C]`, and the same as float64.
@@ -30,6 +27,18 @@ impl Bench {
 
 pub fn read(features: &Features) -> Vec<f64> {
     features.read().unwrap().into_iter().map(f64::from).collect()
+}
+
+/// Whether an objective and its gradient are the CPU's but for what half precision rounds.
+pub fn assert_agrees(what: &str, (total, gradient): (f64, &Pixels), (expected, by_cpu): (f64, &Pixels)) {
+    assert!((total / expected - 1.0).abs() < 2e-3, "{what}: {total} instead of {expected}");
+    let dot = |a: &Pixels, b: &Pixels| {
+        a.data().iter().zip(b.data()).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>()
+    };
+    let cosine = dot(gradient, by_cpu) / (dot(gradient, gradient) * dot(by_cpu, by_cpu)).sqrt();
+    assert!(cosine > 0.999, "{what}: cosine {cosine}");
+    let length = (dot(gradient, gradient) / dot(by_cpu, by_cpu)).sqrt();
+    assert!((length - 1.0).abs() < 0.01, "{what}: {length} times as long");
 }
 
 /// ‖got − expected‖ / ‖expected‖.
